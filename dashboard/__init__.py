@@ -1,0 +1,1 @@
+"""What the pages share: frame, charts, cached reading of studies."""

@@ -1,0 +1,1 @@
+"""Recordings: one table for every data set, its audit and its split."""

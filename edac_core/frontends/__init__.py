@@ -1,0 +1,1 @@
+"""Front-ends: waveforms to what a network sees, computed once and cached."""

@@ -1,0 +1,1 @@
+"""What a variant is worth: discrimination, size, latency."""

@@ -1,0 +1,1 @@
+"""Networks and their training; TensorFlow is imported here and in `compress` only."""

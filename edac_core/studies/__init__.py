@@ -1,0 +1,1 @@
+"""Studies: plans, jobs, the store of what is known, and the runner."""

@@ -1,0 +1,119 @@
+"""The one table that every data set becomes.
+
+| column | type | meaning |
+|---|---|---|
+| recording | str | unique name of the recording |
+| path | str | absolute path of its file |
+| label | int | 1 positive, 0 negative |
+| participant | str or missing | who was recorded |
+| group | str | the recording source; "all" when unknown |
+| split | str or missing | "train", "validation" or "test" when the data set prescribes it |
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edac_core.errors import DataError
+
+COLUMNS = ("recording", "path", "label", "participant", "group", "split")
+REQUIRED = ("recording", "path", "label")
+SPLITS = ("train", "validation", "test")
+UNKNOWN_GROUP = "all"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Recordings with their labels, before any of them was decoded.
+
+    Build it with `make_dataset`, which checks the table.
+
+    Parameters
+    ----------
+    name
+        Under which `open_dataset` knows it.
+    title
+        For people.
+    recordings
+        One row a recording; the columns are described in this module's docstring.
+    synthetic
+        Whether the recordings were generated: results then say nothing about people.
+    licence
+        Of the recordings.
+    dropped
+        Columns recording and reason: what the data set lists but the table leaves out.
+    """
+
+    name: str
+    title: str
+    recordings: pd.DataFrame
+    synthetic: bool
+    licence: str
+    dropped: pd.DataFrame
+
+
+def make_dataset(
+    rows: pd.DataFrame | Iterable[Mapping[str, Any]],
+    *,
+    name: str,
+    title: str,
+    licence: str,
+    synthetic: bool = False,
+    dropped: Iterable[tuple[str, str]] = (),
+) -> Dataset:
+    """Check rows and make a data set of them.
+
+    Parameters
+    ----------
+    rows
+        A table or mappings with at least recording, path and label; participant, group and split
+        may be absent or missing. Other columns are left out.
+    name, title, licence, synthetic
+        As in `Dataset`.
+    dropped
+        Pairs of recording and reason.
+
+    Returns
+    -------
+    Dataset
+        With the table's columns in order and its rows as given.
+
+    Raises
+    ------
+    DataError
+        There are no rows, a column is missing, or a value is outside what the table allows.
+    """
+    table = _typed(pd.DataFrame(rows if isinstance(rows, pd.DataFrame) else list(rows)), name=name)
+    _refuse_invalid(table, name=name)
+    left_out = pd.DataFrame(list(dropped), columns=["recording", "reason"], dtype="str")
+    return Dataset(name, title, table, synthetic, licence, left_out)
+
+
+def _typed(rows: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    if rows.empty:
+        raise DataError(f"Data set {name!r} has no recordings: check its folder.")
+    if absent := [column for column in REQUIRED if column not in rows]:
+        raise DataError(f"Data set {name!r} lacks the column {absent[0]!r}: add it.")
+    table = rows.reindex(columns=list(COLUMNS)).reset_index(drop=True)
+    if not table["label"].isin([0, 1]).all():
+        wrong = table.loc[~table["label"].isin([0, 1]), "label"].iloc[0]
+        raise DataError(f"Data set {name!r} has the label {wrong}: use 0 or 1.")
+    text = {column: "str" for column in COLUMNS if column != "label"}
+    return table.astype({"label": "int64", **text}).fillna({"group": UNKNOWN_GROUP})
+
+
+def _refuse_invalid(table: pd.DataFrame, *, name: str) -> None:
+    if (repeated := table["recording"].duplicated()).any():
+        twice = table.loc[repeated, "recording"].iloc[0]
+        raise DataError(f"Data set {name!r} lists the recording {twice!r} twice: keep one row.")
+    if table[["recording", "path"]].isna().any(axis=None):
+        raise DataError(f"Data set {name!r} has a row without a recording or path: fill it in.")
+    if relative := [path for path in table["path"] if not Path(path).is_absolute()]:
+        raise DataError(f"Data set {name!r} has the relative path {relative[0]!r}: make it whole.")
+    known = table["split"].isin(SPLITS) | table["split"].isna()
+    if not known.all():
+        wrong = table.loc[~known, "split"].iloc[0]
+        raise DataError(f"Data set {name!r} has the split {wrong!r}: use {', '.join(SPLITS)}.")

@@ -1,1 +1,56 @@
 """Recordings: one table for every data set, its audit and its split."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+from edac_core.datasets import covid19_cough, folder, synthetic
+from edac_core.datasets.location import data_root
+from edac_core.datasets.recordings import Dataset
+from edac_core.errors import DataError
+
+__all__ = ["DATASETS", "Dataset", "data_root", "open_dataset"]
+
+_OPENERS: dict[str, Callable[..., Dataset]] = {
+    covid19_cough.NAME: covid19_cough.load,
+    folder.NAME: folder.load,
+    synthetic.NAME: synthetic.load,
+}
+
+DATASETS = tuple(_OPENERS)
+"""Names that `open_dataset` knows."""
+
+
+def open_dataset(name: str, *, path: Path | None = None, **options: object) -> Dataset:
+    """Tabulate a data set's recordings.
+
+    Parameters
+    ----------
+    name
+        One of `DATASETS`.
+    path
+        Where it lies, if not where its module looks: a folder, or a CSV file for "folder".
+    **options
+        What the data set's own `load` takes, such as `n` and `seed` for "synthetic".
+
+    Returns
+    -------
+    Dataset
+        Its recordings, none of them decoded yet.
+
+    Raises
+    ------
+    DataError
+        The name or an option is unknown, or the data set is missing or malformed.
+    """
+    if name not in _OPENERS:
+        raise DataError(f"There is no data set {name!r}: choose from {', '.join(DATASETS)}.")
+    _refuse_unknown(options, name=name)
+    return _OPENERS[name](path=path, **options)
+
+
+def _refuse_unknown(options: dict[str, object], *, name: str) -> None:
+    known = [option for option in inspect.signature(_OPENERS[name]).parameters if option != "path"]
+    if unknown := [option for option in options if option not in known]:
+        offered = f"use {', '.join(known)}" if known else "it has none, so leave it out"
+        raise DataError(f"Data set {name!r} has no option {unknown[0]!r}: {offered}.")

@@ -1,0 +1,56 @@
+"""Where data sets lie on this machine."""
+
+import os
+from pathlib import Path
+
+from edac_core.errors import DataError
+
+PROJECT = Path(__file__).resolve().parents[2]
+VARIABLE = "EDAC_DATA_DIR"
+
+
+def data_root() -> Path:
+    """Name the folder that holds one folder a data set.
+
+    Returns
+    -------
+    pathlib.Path
+        `EDAC_DATA_DIR` if it is set; otherwise `../shared/data` beside the project if it exists;
+        otherwise the project's `data`, which need not exist yet.
+    """
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen).expanduser().resolve()
+    shared = PROJECT.parent / "shared" / "data"
+    return shared if shared.is_dir() else PROJECT / "data"
+
+
+def require_folder(name: str, *, path: Path | None, marker: str) -> Path:
+    """Find a data set's folder.
+
+    Parameters
+    ----------
+    name
+        Of the data set, and of its folder in `data_root()`.
+    path
+        The folder, if the caller knows better.
+    marker
+        File that every whole copy of the data set has, relative to its folder.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute.
+
+    Raises
+    ------
+    DataError
+        The folder is missing or lacks the marker.
+    """
+    folder = (path or data_root() / name).resolve()
+    if not (folder / marker).is_file():
+        raise DataError(
+            f"Data set {name!r} is not in {folder} ({marker} is missing): run `edac data download "
+            f"{name}` if it is public, set {VARIABLE} to the folder that holds it, or use the data "
+            "set 'synthetic'."
+        )
+    return folder

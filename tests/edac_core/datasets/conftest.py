@@ -1,0 +1,32 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def write_noise():
+    """Write a short recording of noise and return its path."""
+
+    def write(path, *, seed=0, seconds=0.3, rate=8_000, channels=1, gain=0.1):
+        noise = np.random.default_rng(seed).standard_normal((int(seconds * rate), channels))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.clip(gain * noise, -1, 1), rate)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def covid19_cough_folder(tmp_path, write_noise):
+    """Make a miniature of covid19-cough: WAV under the MP3s' names, which decodes all the same."""
+    folder = tmp_path / "covid19-cough"
+    entries = []
+    for index in range(6):
+        wav = write_noise(folder / "raw" / f"r{index}.wav", seed=index)
+        wav.rename(wav.with_suffix(".mp3"))
+        source = "telegram" if index < 3 else "call-center"
+        entries.append({"filename": f"r{index}.mp3", "covid19": index % 2 == 0, "source": source})
+    (folder / "metadata.json").write_text(json.dumps(entries))
+    return folder

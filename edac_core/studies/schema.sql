@@ -1,0 +1,88 @@
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT OR IGNORE INTO meta VALUES ('schema', '1');
+
+CREATE TABLE IF NOT EXISTS studies (
+  name TEXT PRIMARY KEY,
+  title TEXT NOT NULL,
+  plan TEXT NOT NULL,      -- JSON
+  data TEXT NOT NULL,      -- JSON: facts of the data set
+  created TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS splits (
+  key TEXT PRIMARY KEY,
+  seed INTEGER NOT NULL,
+  recordings TEXT NOT NULL -- JSON table: recording, label, group, participant, set
+);
+
+CREATE TABLE IF NOT EXISTS jobs (
+  key TEXT PRIMARY KEY,
+  split TEXT NOT NULL REFERENCES splits (key),
+  config TEXT NOT NULL,    -- JSON
+  achieved_sparsity REAL NOT NULL,
+  seconds REAL NOT NULL,
+  history TEXT NOT NULL,   -- JSON: losses by epoch
+  weights BLOB,            -- NPZ, kept for baselines
+  environment TEXT NOT NULL,
+  created TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS study_jobs (
+  study TEXT NOT NULL REFERENCES studies (name),
+  job TEXT NOT NULL,
+  PRIMARY KEY (study, job)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS failures (
+  job TEXT PRIMARY KEY,
+  config TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  "when" TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS variants (
+  key TEXT PRIMARY KEY,
+  job TEXT NOT NULL REFERENCES jobs (key),
+  precision TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  raw_bytes INTEGER NOT NULL,
+  zip_bytes INTEGER NOT NULL,
+  xz_bytes INTEGER NOT NULL,
+  weights_total INTEGER NOT NULL,
+  nonzero_weights INTEGER NOT NULL,
+  auc REAL NOT NULL,
+  auc_low REAL NOT NULL,
+  auc_high REAL NOT NULL,
+  threshold REAL NOT NULL,
+  sensitivity REAL NOT NULL,
+  specificity REAL NOT NULL,
+  uar REAL NOT NULL,
+  validation_scores BLOB NOT NULL, -- float32, little endian, in the split's order
+  test_scores BLOB NOT NULL,
+  created TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS variants_by_job ON variants (job);
+
+CREATE TABLE IF NOT EXISTS groups (
+  variant TEXT NOT NULL REFERENCES variants (key),
+  "group" TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  positives INTEGER NOT NULL,
+  auc REAL,
+  auc_low REAL,
+  auc_high REAL,
+  PRIMARY KEY (variant, "group")
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS latencies (
+  variant TEXT NOT NULL REFERENCES variants (key),
+  machine_id TEXT NOT NULL,
+  median_ms REAL NOT NULL,
+  p95_ms REAL NOT NULL,
+  mean_ms REAL NOT NULL,
+  calls INTEGER NOT NULL,
+  baseline_ms REAL NOT NULL,
+  machine TEXT NOT NULL,   -- JSON
+  "when" TEXT NOT NULL,
+  PRIMARY KEY (variant, machine_id)
+) WITHOUT ROWID;

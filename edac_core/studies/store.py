@@ -1,0 +1,458 @@
+"""What is known: studies, their jobs and variants in SQLite, model files beside it by content.
+
+A store is a folder: ``studies.sqlite`` and ``models/<sha256>.tflite.xz``. One process writes (the
+runner); any number read. A model file is on disk before the row that names it, so a reader sees a
+variant whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import lzma
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from edac_core.errors import StoreError
+from edac_core.measure.discrimination import Decision, GroupAuc, Interval
+from edac_core.measure.latency import Latency
+from edac_core.measure.size import Size
+
+SCHEMA_VERSION = 1
+DATABASE = "studies.sqlite"
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one variant, in the order of the split's validation and test recordings."""
+
+    validation: npt.NDArray[np.float32]
+    test: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """One variant as a job leaves it: the file, its sizes, its scores and what they are worth.
+
+    `packed` is the .tflite file as `edac_core.measure.size.pack` compressed it, `sha256` the
+    digest of the file itself.
+    """
+
+    precision: str
+    packed: bytes
+    sha256: str
+    size: Size
+    scores: Scores
+    auc: Interval
+    groups: Mapping[str, GroupAuc]
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a finished job hands back: variants, final weights, history, cost."""
+
+    variants: tuple[VariantResult, ...]
+    achieved_sparsity: float
+    seconds: float
+    history: tuple[Mapping[str, float | None], ...] = ()
+    weights: bytes | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """Which recordings are in which set: the frame that scores are aligned to.
+
+    `recordings` has columns recording, label, group, participant, set.
+    """
+
+    key: str
+    seed: int
+    recordings: pd.DataFrame
+
+
+class Store:
+    """A folder of studies.
+
+    Parameters
+    ----------
+    folder
+        Where the store is.
+    readonly
+        Open a finished store without writing beside it (as the shipped one); such a store must
+        not be written to meanwhile.
+
+    Raises
+    ------
+    StoreError
+        If the store is missing (read-only), damaged, of another schema version, or cannot be
+        written.
+    """
+
+    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+        self.folder = Path(folder)
+        self.readonly = readonly
+        if readonly and not self.path.is_file():
+            raise StoreError(f"There is no study store in {self.folder}; run a plan first.")
+        with self._explained():
+            if not readonly:
+                self._models.mkdir(parents=True, exist_ok=True)
+            self._database = self._connect()
+            if not readonly:
+                self._database.executescript(_SCHEMA.read_text(encoding="utf-8"))
+        self._check_version()
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return self.folder / DATABASE
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def put_study(
+        self, name: str, *, title: str, plan: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> None:
+        """Write or replace what a study is: its plan and the facts of its data set."""
+        with self._explained(), self._database:
+            self._database.execute(
+                "INSERT INTO studies VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "title = excluded.title, plan = excluded.plan, data = excluded.data",
+                (name, title, _json(plan), _json(data), _now()),
+            )
+
+    def put_split(self, split: SplitRecord) -> None:
+        """Write which recordings are in which set; known splits are left as they are."""
+        rows = split.recordings.to_json(orient="split", index=False)
+        with self._explained(), self._database:
+            self._database.execute(
+                "INSERT OR IGNORE INTO splits VALUES (?, ?, ?)", (split.key, split.seed, rows)
+            )
+
+    def claim(self, study: str, keys: Iterable[str]) -> None:
+        """Say which jobs belong to a study, and forget those that no longer do."""
+        with self._explained(), self._database:
+            self._database.execute("DELETE FROM study_jobs WHERE study = ?", (study,))
+            self._database.executemany(
+                "INSERT INTO study_jobs VALUES (?, ?)", ((study, key) for key in keys)
+            )
+
+    def put_job(self, key: str, config: Mapping[str, Any], split: str, result: JobResult) -> None:
+        """Write a finished job and its variants: all of it or nothing."""
+        with self._explained():
+            for variant in result.variants:
+                self._write_model(variant)
+            with self._database:
+                self._database.execute("DELETE FROM failures WHERE job = ?", (key,))
+                self._database.execute(
+                    "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        key,
+                        split,
+                        _json(config),
+                        result.achieved_sparsity,
+                        result.seconds,
+                        _json(result.history),
+                        result.weights,
+                        _json(result.environment),
+                        _now(),
+                    ),
+                )
+                for variant in result.variants:
+                    self._insert_variant(key, variant)
+
+    def put_failure(self, key: str, config: Mapping[str, Any], reason: str) -> None:
+        """Write why a job failed; the next run tries it again."""
+        with self._explained(), self._database:
+            self._database.execute(
+                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)",
+                (key, _json(config), reason, _now()),
+            )
+
+    def put_latencies(
+        self, latencies: Mapping[str, Latency], *, baseline: str, machine: Mapping[str, Any]
+    ) -> None:
+        """Write latencies measured in one run with their baseline, by variant key."""
+        reference = latencies[baseline].median_ms
+        rows = [
+            (key, _digest(_json(machine)), *_values(latency), reference, _json(machine), _now())
+            for key, latency in latencies.items()
+        ]
+        with self._explained(), self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO latencies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def studies(self) -> pd.DataFrame:
+        """Return one row a study: name, title, plan and data (dicts), created."""
+        frame = self._query("SELECT * FROM studies ORDER BY name")
+        for column in ("plan", "data"):
+            frame[column] = frame[column].map(json.loads)
+        return frame
+
+    def finished(self, keys: Iterable[str]) -> set[str]:
+        """Return which of these jobs are done."""
+        known = set(self._query("SELECT key FROM jobs")["key"])
+        return known & set(keys)
+
+    def variants(self, study: str) -> pd.DataFrame:
+        """Return one row a variant of a study.
+
+        Columns: key, job, split, model, schedule ("none" for baselines), sparsity (the plan's
+        target, a fraction), achieved_sparsity, precision, protocol, split_seed, training_seed,
+        auc, auc_low, auc_high, threshold, sensitivity, specificity, uar, raw_bytes, zip_bytes,
+        xz_bytes, weights, nonzero_weights, sha256, latency_ms, latency_p95_ms and
+        baseline_latency_ms (NaN where not measured), has_model (the file is here).
+        """
+        frame = self._query(_VARIANTS, (study,))
+        present = {path.name for path in self._models.glob("*.tflite.xz")}
+        frame["has_model"] = [f"{sha}.tflite.xz" in present for sha in frame["sha256"]]
+        return frame
+
+    def groups(self, study: str) -> pd.DataFrame:
+        """Return the AUC of each variant within each group of the test set.
+
+        Columns: variant, group, n, positives, auc, auc_low, auc_high (NaN where a group has one
+        class only).
+        """
+        return self._query(_GROUPS, (study,))
+
+    def failures(self, study: str) -> pd.DataFrame:
+        """Return job, config, reason and when of the jobs that failed."""
+        return self._query(
+            'SELECT failures.* FROM failures JOIN study_jobs USING (job) WHERE study = ? ORDER BY "when"',
+            (study,),
+        )
+
+    def jobs(self, study: str) -> pd.DataFrame:
+        """Return key, config (dict), seconds, history and environment of the finished jobs."""
+        frame = self._query(
+            "SELECT key, split, config, achieved_sparsity, seconds, history, environment, created "
+            "FROM jobs JOIN study_jobs ON study_jobs.job = jobs.key WHERE study = ? ORDER BY created, key",
+            (study,),
+        )
+        for column in ("config", "history", "environment"):
+            frame[column] = frame[column].map(json.loads)
+        return frame
+
+    def latencies(self, study: str) -> pd.DataFrame:
+        """Return every latency measurement of a study's variants, with the machine as a dict."""
+        frame = self._query(_LATENCIES, (study,))
+        frame["machine"] = frame["machine"].map(json.loads)
+        return frame
+
+    def scores(self, variant: str) -> pd.DataFrame:
+        """Return the scores of a variant.
+
+        Columns: recording, label, group, participant, set ("validation" or "test"), score.
+        """
+        found = self._query(
+            "SELECT validation_scores, test_scores, recordings FROM variants "
+            "JOIN jobs ON jobs.key = variants.job JOIN splits ON splits.key = jobs.split "
+            "WHERE variants.key = ?",
+            (variant,),
+        )
+        if found.empty:
+            raise StoreError(f"The store in {self.folder} has no variant {variant!r}.")
+        row = found.iloc[0]
+        recordings = pd.DataFrame(**json.loads(row["recordings"]))
+        parts = []
+        for name in ("validation", "test"):
+            part = recordings[recordings["set"] == name].reset_index(drop=True)
+            scores = np.frombuffer(row[f"{name}_scores"], dtype="<f4")
+            parts.append(part.assign(score=scores))
+        return pd.concat(parts, ignore_index=True)
+
+    def weights(self, job: str) -> bytes | None:
+        """Return the final weights of a baseline job as it handed them back."""
+        found = self._query("SELECT weights FROM jobs WHERE key = ?", (job,))
+        return None if found.empty else found.iloc[0]["weights"]
+
+    def model(self, sha256: str) -> bytes:
+        """Return a model file by its digest, checked against it.
+
+        Raises
+        ------
+        StoreError
+            If the file is not here, or is damaged.
+        """
+        path = self._model_path(sha256)
+        try:
+            data = lzma.decompress(path.read_bytes())
+        except FileNotFoundError:
+            raise StoreError(
+                f"The model file {sha256[:12]} is not in {self.folder}; run the study's plan to make it."
+            ) from None
+        except (lzma.LZMAError, OSError, EOFError) as error:
+            raise StoreError(self._damaged(path)) from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreError(self._damaged(path))
+        return data
+
+    # -- inside ----------------------------------------------------------------------------
+
+    @property
+    def _models(self) -> Path:
+        return self.folder / "models"
+
+    def _model_path(self, sha256: str) -> Path:
+        return self._models / f"{sha256}.tflite.xz"
+
+    @staticmethod
+    def _damaged(path: Path) -> str:
+        return f"The model file {path} is damaged; delete it and run the study's plan again."
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.readonly:
+            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+            return sqlite3.connect(uri, uri=True, check_same_thread=False)
+        database = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        return database
+
+    def _check_version(self) -> None:
+        found = int(self._query("SELECT value FROM meta WHERE name = 'schema'").iloc[0, 0])
+        if found != SCHEMA_VERSION:
+            raise StoreError(
+                f"The store in {self.folder} has schema version {found}, this program reads "
+                f"{SCHEMA_VERSION}; use the version that wrote it, or another --cache folder."
+            )
+
+    def _query(self, sql: str, values: tuple[Any, ...] = ()) -> pd.DataFrame:
+        with self._explained():
+            cursor = self._database.execute(sql, values)
+            columns = [column[0] for column in cursor.description]
+            return pd.DataFrame(cursor.fetchall(), columns=columns)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the file system say into one sentence."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"The study store in {self.folder} cannot be used: {error}; free space, or mend or "
+                "remove it, and run again (finished jobs are kept)."
+            ) from error
+
+    def _write_model(self, variant: VariantResult) -> None:
+        path = self._model_path(variant.sha256)
+        if not path.exists():
+            _write_atomically(path, variant.packed)
+
+    def _insert_variant(self, job: str, variant: VariantResult) -> None:
+        key = variant_key(job, variant.precision)
+        self._database.execute(
+            f"INSERT INTO variants VALUES ({', '.join('?' * 19)})",  # noqa: S608 - placeholders only
+            (
+                key,
+                job,
+                variant.precision,
+                variant.sha256,
+                *_values(variant.size),
+                *_values(variant.auc),
+                *_values(variant.decision),
+                variant.scores.validation.astype("<f4").tobytes(),
+                variant.scores.test.astype("<f4").tobytes(),
+                _now(),
+            ),
+        )
+        self._database.executemany(
+            "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (key, name, group.n, group.positives, *_interval_values(group.auc))
+                for name, group in variant.groups.items()
+            ),
+        )
+
+
+def variant_key(job: str, precision: str) -> str:
+    """Return the key of the variant that a job yields at a precision."""
+    return f"{job}-{precision}"
+
+
+_VARIANTS = """
+SELECT variants.key, variants.job, jobs.split,
+  jobs.config ->> 'model' AS model, jobs.config ->> 'schedule' AS schedule,
+  jobs.config ->> 'sparsity' AS sparsity, jobs.achieved_sparsity, precision,
+  jobs.config ->> 'protocol' AS protocol, jobs.config ->> 'split_seed' AS split_seed,
+  jobs.config ->> 'training_seed' AS training_seed,
+  auc, auc_low, auc_high, threshold, sensitivity, specificity, uar,
+  raw_bytes, zip_bytes, xz_bytes, weights_total AS weights, nonzero_weights, sha256,
+  newest.median_ms AS latency_ms, newest.p95_ms AS latency_p95_ms,
+  newest.baseline_ms AS baseline_latency_ms
+FROM study_jobs
+JOIN jobs ON jobs.key = study_jobs.job
+JOIN variants ON variants.job = jobs.key
+LEFT JOIN (SELECT *, MAX("when") FROM latencies GROUP BY variant) AS newest
+  ON newest.variant = variants.key
+WHERE study = ?
+ORDER BY model, split_seed, training_seed, schedule, sparsity, precision
+"""
+
+_GROUPS = """
+SELECT groups.* FROM groups
+JOIN variants ON variants.key = groups.variant
+JOIN study_jobs ON study_jobs.job = variants.job
+WHERE study = ? ORDER BY groups.variant, groups."group"
+"""
+
+_LATENCIES = """
+SELECT latencies.* FROM latencies
+JOIN variants ON variants.key = latencies.variant
+JOIN study_jobs ON study_jobs.job = variants.job
+WHERE study = ? ORDER BY latencies.variant, latencies."when"
+"""
+
+
+def _values(record: Any) -> tuple[Any, ...]:
+    return tuple(asdict(record).values())
+
+
+def _interval_values(interval: Interval | None) -> tuple[float | None, ...]:
+    return (None, None, None) if interval is None else _values(interval)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and leave no litter behind a failure."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -71,6 +71,10 @@ class Sound:
     sample_rate: int
 
 
+class EmptyAudioError(AudioError):
+    """A recording is a whole file without a single sample in it."""
+
+
 class _NotForSoundfileError(Exception):
     """Soundfile cannot tell what this is; PyAV may."""
 
@@ -96,12 +100,17 @@ def read(
 
     Raises
     ------
+    EmptyAudioError
+        There is nothing in the file, or no samples.
     AudioError
-        The file is missing, cannot be decoded, is empty, holds values that are not finite, or
-        is outside the limits.
+        The file is missing, cannot be decoded, holds values that are not finite, or is outside
+        the limits.
     """
     name = name or _name_of(source)
     with _open(source, name=name) as stream:
+        if not stream.read(1):
+            raise EmptyAudioError(f"{name} is an empty file: record it again.")
+        stream.seek(0)
         sound = _decode(stream, name=name, limits=limits or Limits())
     _refuse_unusable(sound.samples, name=name)
     return sound
@@ -200,7 +209,7 @@ def _decode_with_av(stream: BinaryIO, *, name: str, limits: Limits) -> Sound:
             f"{name} cannot be decoded as audio: use WAV, FLAC, MP3, Ogg, WebM or M4A."
         ) from error
     if not blocks:
-        raise AudioError(f"{name} holds no samples: record it again.")
+        raise EmptyAudioError(f"{name} holds no samples: record it again.")
     return Sound(np.concatenate([block.samples for block in blocks], 1), blocks[0].sample_rate)
 
 
@@ -251,6 +260,6 @@ def _refuse_longer(seconds: float, *, name: str, limits: Limits) -> None:
 
 def _refuse_unusable(samples: Waveform, *, name: str) -> None:
     if samples.size == 0:
-        raise AudioError(f"{name} holds no samples: record it again.")
+        raise EmptyAudioError(f"{name} holds no samples: record it again.")
     if not np.isfinite(samples).all():
         raise AudioError(f"{name} holds values that are not finite: export it again.")

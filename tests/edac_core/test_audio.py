@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edac_core.audio import SAMPLE_RATE, Limits, Sound, load, read, to_waveform
+from edac_core.audio import SAMPLE_RATE, EmptyAudioError, Limits, Sound, load, read, to_waveform
 from edac_core.errors import AudioError
 
 av = pytest.importorskip("av")
@@ -150,11 +150,13 @@ def test_values_that_are_not_finite_are_refused(value):
 
 
 def test_an_empty_recording_is_refused():
-    with pytest.raises(AudioError, match="no samples"):
+    with pytest.raises(EmptyAudioError, match="no samples"):
         read(encode(np.zeros((1, 0), np.float32), 22_050))
+    with pytest.raises(EmptyAudioError, match=r"a\.wav is an empty file"):
+        read(b"", name="a.wav")
 
 
-@pytest.mark.parametrize("data", [b"", b"not audio at all", b"RIFF\x00\x00"])
+@pytest.mark.parametrize("data", [b"not audio at all", b"RIFF\x00\x00"])
 def test_what_is_not_audio_is_refused_by_name(data):
     with pytest.raises(AudioError, match=r"notes\.txt cannot be decoded"):
         read(data, name="notes.txt")

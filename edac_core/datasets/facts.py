@@ -1,0 +1,222 @@
+"""What can be measured of a recording without listening to it.
+
+Facts are kept in a JSON file by the SHA-256 of the recording's bytes, so that a file that was
+measured once is not decoded again, wherever it lies and whatever it is called.
+"""
+
+import hashlib
+import json
+import math
+import multiprocessing
+import tempfile
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import signal
+
+from edac_core.audio import EmptyAudioError, Sound, Waveform, read
+from edac_core.errors import AudioError
+
+VERSION = 1
+"""Raise it whenever the same recording would give other facts."""
+
+CLIP_LEVEL = 0.999
+"""Magnitude from which a sample counts as clipped; full scale is 1."""
+
+BANDWIDTH_SHARE = 0.99
+"""Share of the energy that lies below the bandwidth."""
+
+_QUIETEST = 1e-12  # Mean square that stands for zero, so that a level is never minus infinity.
+_MISSING = "missing:"  # Prefix of what stands for the digest of a file that is not there.
+_PARALLEL_FROM = 64  # Starting processes takes longer than measuring fewer recordings than this.
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of one recording; NaN where it cannot be decoded.
+
+    Parameters
+    ----------
+    problem
+        "", "undecodable" or "empty".
+    detail
+        The decoder's sentence about the problem.
+    sample_rate
+        Native, in Hz.
+    channels
+        Number of channels.
+    seconds
+        Duration.
+    loudness_dbfs
+        RMS over all samples of all channels, in dB relative to a full-scale square wave.
+    peak
+        Greatest magnitude; full scale is 1.
+    clipped_share
+        Share of the samples whose magnitude reaches `CLIP_LEVEL`.
+    bandwidth_hz
+        Frequency below which `BANDWIDTH_SHARE` of the energy lies, the mean removed.
+    channel_balance_db
+        Level of the first channel minus that of the second; NaN for mono.
+    content
+        SHA-256 of the native sample rate and the decoded samples.
+    """
+
+    problem: str = ""
+    detail: str = ""
+    sample_rate: float = math.nan
+    channels: float = math.nan
+    seconds: float = math.nan
+    loudness_dbfs: float = math.nan
+    peak: float = math.nan
+    clipped_share: float = math.nan
+    bandwidth_hz: float = math.nan
+    channel_balance_db: float = math.nan
+    content: str = ""
+
+
+def measure(path: str) -> Facts:
+    """Decode one recording and measure it.
+
+    Parameters
+    ----------
+    path
+        Of the recording.
+
+    Returns
+    -------
+    Facts
+        With a problem, and nothing else, if the recording cannot be decoded.
+    """
+    # The name is left out of messages, as facts are shared by files of the same bytes.
+    try:
+        sound = read(path, name="The file")
+    except EmptyAudioError as error:
+        return Facts(problem="empty", detail=str(error))
+    except AudioError as error:
+        return Facts(problem="undecodable", detail=str(error))
+    return _facts(sound)
+
+
+def gather(paths: Sequence[str], *, cache: Path | None = None, workers: int = 2) -> pd.DataFrame:
+    """Measure recordings, those that are not known yet in parallel.
+
+    Parameters
+    ----------
+    paths
+        Of the recordings.
+    cache
+        Folder that keeps facts between calls; nothing is kept without it. A damaged file in it
+        gives a warning and is written anew.
+    workers
+        Number of processes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a path, in their order; the columns are the fields of `Facts`.
+    """
+    digests = [_digest(path) for path in paths]
+    known = _read_cache(cache)
+    pairs = zip(digests, paths, strict=True)
+    new = {digest: path for digest, path in pairs if digest not in known}
+    if new:
+        measured = _measure_all(list(new.values()), workers=workers)
+        known |= dict(zip(new, measured, strict=True))
+        _write_cache(known, cache)
+    return pd.DataFrame([asdict(known[digest]) for digest in digests])
+
+
+def _digest(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return f"{_MISSING}{path}"
+
+
+def _measure_all(paths: list[str], *, workers: int) -> list[Facts]:
+    if workers == 1 or len(paths) < _PARALLEL_FROM:
+        return [measure(path) for path in paths]
+    # Forked children would inherit locks of other libraries' threads, some of them held.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        return list(pool.map(measure, paths, chunksize=16))
+
+
+def _facts(sound: Sound) -> Facts:
+    samples = sound.samples
+    magnitudes = np.abs(samples)
+    return Facts(
+        sample_rate=sound.sample_rate,
+        channels=len(samples),
+        seconds=samples.shape[1] / sound.sample_rate,
+        loudness_dbfs=_level_db(samples),
+        peak=float(magnitudes.max()),
+        clipped_share=float((magnitudes >= CLIP_LEVEL).mean()),
+        bandwidth_hz=_bandwidth_hz(sound),
+        channel_balance_db=_balance_db(samples),
+        content=_content(sound),
+    )
+
+
+def _level_db(samples: Waveform) -> float:
+    power = np.square(samples, dtype=np.float64).mean()
+    return float(10 * np.log10(max(power, _QUIETEST)))
+
+
+def _balance_db(samples: Waveform) -> float:
+    return math.nan if len(samples) == 1 else _level_db(samples[0]) - _level_db(samples[1])
+
+
+def _bandwidth_hz(sound: Sound) -> float:
+    samples = sound.samples
+    hertz, power = signal.welch(samples, sound.sample_rate, nperseg=min(2048, samples.shape[1]))
+    below = np.cumsum(power.sum(axis=0))
+    if below[-1] == 0:
+        return 0.0
+    return float(hertz[np.searchsorted(below, BANDWIDTH_SHARE * below[-1])])
+
+
+def _content(sound: Sound) -> str:
+    # With its shape: one channel of 2 n samples is not two channels of n.
+    head = f"{sound.sample_rate} {sound.samples.shape} ".encode()
+    return hashlib.sha256(head + sound.samples.tobytes()).hexdigest()
+
+
+def _cache_file(cache: Path) -> Path:
+    return cache / f"facts-{VERSION}.json"
+
+
+def _checksum(fields: object) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _read_cache(cache: Path | None) -> dict[str, Facts]:
+    if cache is None or not (file := _cache_file(cache)).is_file():
+        return {}
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        if kept["sha256"] != _checksum(kept["facts"]):
+            raise ValueError("its checksum differs")  # noqa: TRY301 - damage of every kind is one
+        return {digest: Facts(**fields) for digest, fields in kept["facts"].items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        warnings.warn(f"{file} is damaged and is written anew ({error}).", stacklevel=3)
+        return {}
+
+
+def _write_cache(known: dict[str, Facts], cache: Path | None) -> None:
+    if cache is None:
+        return
+    fields = {key: asdict(facts) for key, facts in known.items() if not key.startswith(_MISSING)}
+    text = json.dumps({"sha256": _checksum(fields), "facts": fields})
+    cache.mkdir(parents=True, exist_ok=True)
+    # Renamed when whole, so that a reader never sees half a file.
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=cache) as aside:
+        whole = Path(aside, "facts.json")
+        whole.write_text(text, "utf-8")
+        whole.replace(_cache_file(cache))

@@ -1,0 +1,17 @@
+"""Labelled features, as training and scoring take them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Features = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features (n, *shape) and labels (n,), 1 positive and 0 negative, of one set."""
+
+    features: Features
+    labels: Labels

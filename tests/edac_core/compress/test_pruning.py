@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import tensorflow_model_optimization as tfmot
+import tiny
+from tensorflow_model_optimization.python.core.sparsity.keras import pruning_impl
+
+from edac_core.compress.pruning import (
+    magnitude_threshold,
+    make_schedule,
+    prunable_weights,
+    prune,
+    sparsity_of,
+)
+from edac_core.errors import PlanError
+from edac_core.models.backend import keras, tf
+from edac_core.models.training import Trainer, seed_everything
+
+SPARSITIES = (0.1, 0.3, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 0.999)
+
+
+def tfmot_mask(weights, sparsity):
+    schedule = tfmot.sparsity.keras.ConstantSparsity(sparsity, 0, frequency=1)
+    pruning = pruning_impl.Pruning(lambda: tf.constant(1, tf.int64), [], schedule, (1, 1), "AVG")
+    return pruning._update_mask(tf.constant(weights))[1].numpy().astype(bool)
+
+
+@pytest.mark.parametrize("sparsity", SPARSITIES)
+@pytest.mark.parametrize("shape", [(3, 3, 1, 64), (997, 13), (128, 1), (5,)])
+def test_masks_equal_those_of_tfmot(shape, sparsity):
+    weights = np.random.default_rng(4).normal(size=shape).astype(np.float32)
+    mask = np.abs(weights) >= magnitude_threshold(weights, sparsity)
+    np.testing.assert_array_equal(mask, tfmot_mask(weights, sparsity))
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.9])
+def test_masks_equal_those_of_tfmot_with_ties(sparsity):
+    weights = np.random.default_rng(4).integers(-3, 4, (40, 25)).astype(np.float32)
+    mask = np.abs(weights) >= magnitude_threshold(weights, sparsity)
+    np.testing.assert_array_equal(mask, tfmot_mask(weights, sparsity))
+
+
+def test_at_least_one_weight_is_kept():
+    weights = np.array([3.0, -4.0, 1.0], np.float32)
+    assert magnitude_threshold(weights, 0.999) == 4.0
+
+
+def our_run(schedule_name, data, *, epochs, batch_size, frequency):
+    seed_everything(9)
+    model = tiny.network()
+    trainer = Trainer(model, keras.optimizers.Adam(1e-2), data, batch_size=batch_size, seed=1)
+    steps = epochs * trainer.steps_per_epoch
+    schedule = make_schedule(schedule_name, 0.8, steps=steps, frequency=frequency)
+    prune(trainer, schedule, epochs=epochs)
+    return model, schedule
+
+
+def tfmot_run(schedule, data, *, epochs, batch_size):
+    seed_everything(9)
+    model = tiny.network()
+    wrapped = tfmot.sparsity.keras.prune_low_magnitude(model, pruning_schedule=schedule)
+    wrapped.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy")
+    order = np.random.default_rng(1)
+    callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
+    for _ in range(epochs):
+        shuffled = order.permutation(len(data.labels))
+        wrapped.fit(
+            data.features[shuffled], data.labels[shuffled, None], batch_size=batch_size,
+            shuffle=False, verbose=0, callbacks=callbacks,
+        )  # fmt: skip
+    return tfmot.sparsity.keras.strip_pruning(wrapped)
+
+
+@pytest.mark.parametrize("schedule_name", ["constant", "polynomial"])
+def test_a_whole_fine_tuning_equals_that_of_tfmot(schedule_name):
+    data = tiny.examples()
+    options = {"epochs": 5, "batch_size": 32}
+    ours, schedule = our_run(schedule_name, data, frequency=4, **options)
+    theirs = tfmot_run(schedule, data, **options)
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine == 0, other == 0)
+        np.testing.assert_allclose(mine, other, atol=2e-5)
+
+
+@pytest.mark.parametrize("schedule_name", ["constant", "polynomial"])
+@pytest.mark.parametrize("epochs", [4, 5])
+def test_reaches_its_sparsity_whatever_the_number_of_steps(schedule_name, epochs):
+    model, _ = our_run(schedule_name, tiny.examples(), epochs=epochs, batch_size=32, frequency=5)
+    for weights in prunable_weights(model):
+        size = weights.shape.num_elements()
+        assert np.count_nonzero(weights.numpy()) == np.rint(size * 0.2)
+
+
+def test_sparsity_is_the_fraction_of_zeros():
+    assert sparsity_of([np.array([0.0, -0.0, 1.0]), np.array([2.0])]) == 0.5
+
+
+def test_a_schedule_that_would_never_prune_is_refused():
+    with pytest.raises(PlanError, match=r"every 100 steps never prunes in 60 training steps"):
+        make_schedule("polynomial", 0.9, steps=60)
+
+
+def test_an_unknown_schedule_names_the_known():
+    with pytest.raises(PlanError, match=r"no schedule 'cubic'; choose one of: constant, poly"):
+        make_schedule("cubic", 0.9, steps=60)

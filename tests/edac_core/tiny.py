@@ -1,0 +1,32 @@
+"""A tiny network of the CNN's kind, and data it can learn, for tests of training and pruning."""
+
+import numpy as np
+
+from edac_core.models.backend import keras
+from edac_core.models.examples import Examples
+
+SHAPE = (12, 6, 1)
+
+
+def network(*, dropout=0.0):
+    layers, l1l2 = keras.layers, keras.regularizers.L1L2
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(16, activation="relu", kernel_regularizer=l1l2(3e-4, 4e-3)),
+            layers.Dropout(dropout),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+        name="tiny",
+    )
+
+
+def examples(n=96, *, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    features = rng.normal(size=(n, *SHAPE)).astype(np.float32)
+    features[labels == 1, :6] += 0.7
+    return Examples(features, labels)

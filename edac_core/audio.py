@@ -202,21 +202,22 @@ def _decode_with_av(stream: BinaryIO, *, name: str, limits: Limits) -> Sound:
     try:
         with av.open(stream, mode="r", options={"format_whitelist": _AV_FORMATS}) as container:
             _refuse_by_container(container, name=name, limits=limits)
-            blocks = list(_blocks(container, name=name, limits=limits))
-    # A ValueError is a stream whose rate or layout changes half-way.
+            return _joined(list(_blocks(container, name=name, limits=limits)), name=name)
+    # A ValueError is PyAV's, for a stream whose layout changes half-way.
     except (av.error.FFmpegError, ValueError) as error:
-        raise AudioError(
-            f"{name} cannot be decoded as audio: use WAV, FLAC, MP3, Ogg, WebM or M4A."
-        ) from error
-    if not blocks:
-        raise EmptyAudioError(f"{name} holds no samples: record it again.")
-    return Sound(np.concatenate([block.samples for block in blocks], 1), blocks[0].sample_rate)
+        raise _undecodable(name) from error
+
+
+def _undecodable(name: str) -> AudioError:
+    return AudioError(f"{name} cannot be decoded as audio: use WAV, FLAC, MP3, Ogg, WebM or M4A.")
 
 
 def _refuse_by_container(container: "InputContainer", *, name: str, limits: Limits) -> None:
     if not container.streams.audio:
         raise AudioError(f"{name} has no audio track: choose a file with sound.")
     context = container.streams.audio[0].codec_context
+    if context is None:
+        raise _undecodable(name)
     _refuse_shape(context.sample_rate, context.channels, name=name, limits=limits)
     # FFmpeg counts durations in microseconds; a live recording's header has none.
     _refuse_longer((container.duration or 0) / 1e6, name=name, limits=limits)
@@ -236,6 +237,14 @@ def _blocks(container: "InputContainer", *, name: str, limits: Limits) -> Iterat
             seconds += samples.shape[1] / block.sample_rate
             _refuse_longer(seconds, name=name, limits=limits)
             yield Sound(samples.astype(np.float32, copy=False), block.sample_rate)
+
+
+def _joined(blocks: list[Sound], *, name: str) -> Sound:
+    if not blocks:
+        raise EmptyAudioError(f"{name} holds no samples: record it again.")
+    if len({(block.sample_rate, len(block.samples)) for block in blocks}) > 1:
+        raise _undecodable(name)
+    return Sound(np.concatenate([block.samples for block in blocks], 1), blocks[0].sample_rate)
 
 
 def _refuse_shape(sample_rate: int, channels: int, *, name: str, limits: Limits) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import io
 
 import numpy as np
@@ -192,3 +193,34 @@ def test_a_film_without_sound_is_refused():
         out.mux(stream.encode(None))
     with pytest.raises(AudioError, match="no audio track"):
         read(buffer.getvalue())
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 1)])
+def test_a_stream_that_changes_half_way_is_refused(rate, channels):
+    first = encode_with_av(tone(rate=48_000), 48_000, container="adts", codec="aac", size=1024)
+    second = encode_with_av(
+        tone(rate=rate, channels=channels), rate, container="adts", codec="aac", size=1024
+    )
+    assert len(read(first + first).samples) == 1
+    with pytest.raises(AudioError, match="cannot be decoded"):
+        read(first + second)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3", "WEBM", "M4A"])
+def test_damaged_files_are_decoded_or_refused_in_words(kind):
+    options = {
+        "WEBM": {"container": "webm", "codec": "libopus", "size": 960},
+        "M4A": {"container": "ipod", "codec": "aac", "size": 1024},
+    }
+    samples = tone(rate=48_000)
+    by_av = kind in options
+    whole = (encode_with_av if by_av else encode)(
+        samples, 48_000, **options.get(kind, {"kind": kind})
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(rng.integers(1, 30)):
+            damaged[rng.integers(min(300, len(whole)))] = rng.integers(256)
+        with contextlib.suppress(AudioError):
+            assert np.isfinite(read(bytes(damaged)).samples).all()

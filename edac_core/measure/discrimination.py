@@ -1,0 +1,237 @@
+"""How well scores tell positive from negative recordings: AUC, operating points, UAR."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm, rankdata
+
+from edac_core.errors import DataError
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class GroupAuc:
+    """The AUC within one group of recordings; `auc` is None where one class is missing."""
+
+    group: str
+    n: int
+    positives: int
+    auc: Interval | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An operating point: a threshold and what it achieves."""
+
+    threshold: float
+    sensitivity: float
+    specificity: float
+    uar: float
+
+
+def auc_interval(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) -> Interval:
+    """Area under the ROC curve with DeLong's confidence interval.
+
+    The variance comes from midranks; the interval is Wald's, clipped to [0, 1].
+    With a single recording of a class its variance cannot be estimated, and the interval
+    is [0, 1].
+
+    Parameters
+    ----------
+    labels : array_like, shape (n,)
+        1 for positive, 0 for negative recordings.
+    scores : array_like, shape (n,)
+        Higher means more likely positive.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    Interval
+        AUC, lower and upper bound.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length, not finite, or hold one class only.
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44(3), 837-845.
+    Sun & Xu (2014), "Fast implementation of DeLong's algorithm for comparing the areas under
+    correlated ROC curves", IEEE Signal Processing Letters 21(11), algorithm 2.
+    """
+    is_positive, checked = _checked(labels, scores)
+    above, below = _placements(is_positive, checked)
+    auc = float(above.mean())
+    half = float(norm.ppf((1 + level) / 2)) * _standard_error(above, below)
+    return Interval(auc, max(0.0, auc - half), min(1.0, auc + half))
+
+
+def auc_within(
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    *,
+    level: float = 0.95,
+) -> dict[str, GroupAuc]:
+    """AUC within each group of recordings, such as each source.
+
+    A pooled AUC can come from telling the groups apart; one within a group cannot.
+
+    Parameters
+    ----------
+    labels, scores : array_like, shape (n,)
+        As in `auc_interval`.
+    groups : array_like, shape (n,)
+        The group of each recording.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    dict of str to GroupAuc
+        In the order of the groups' names.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length or not finite.
+    """
+    is_positive, checked = _aligned(labels, scores)
+    names = np.asarray(groups).astype(str)
+    if names.shape != is_positive.shape:
+        raise DataError(
+            f"Groups have shape {names.shape} but labels {is_positive.shape}: "
+            "give one group for each recording."
+        )
+    return {
+        str(name): _group_auc(str(name), is_positive[names == name], checked[names == name], level)
+        for name in np.unique(names)
+    }
+
+
+def youden_threshold(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+    """Choose the score at and above which a recording is called positive, by Youden's index.
+
+    Maximises sensitivity + specificity - 1 over the observed scores. Of thresholds that tie,
+    the lowest is taken: the one with the highest sensitivity, since a missed case costs more
+    than a second test. Choose it on validation recordings, never on the test set.
+
+    Parameters
+    ----------
+    labels, scores : array_like, shape (n,)
+        As in `auc_interval`.
+
+    Returns
+    -------
+    float
+        One of the observed scores.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length, not finite, or hold one class only.
+
+    References
+    ----------
+    Youden (1950), "Index for rating diagnostic tests", Cancer 3(1), 32-35.
+    """
+    is_positive, checked = _checked(labels, scores)
+    thresholds = np.unique(checked)
+    true_positives = _count_at_or_above(thresholds, checked[is_positive])
+    false_positives = _count_at_or_above(thresholds, checked[~is_positive])
+    # Whole numbers, so that equal indices compare equal.
+    index = true_positives * (~is_positive).sum() - false_positives * is_positive.sum()
+    return float(thresholds[np.argmax(index)])
+
+
+def decide(labels: npt.ArrayLike, scores: npt.ArrayLike, *, threshold: float) -> Decision:
+    """Sensitivity, specificity and UAR when scores at or above a threshold are positive.
+
+    Parameters
+    ----------
+    labels, scores : array_like, shape (n,)
+        As in `auc_interval`.
+    threshold : float
+        The lowest score that is called positive.
+
+    Returns
+    -------
+    Decision
+        The operating point; `uar` is the unweighted average of the two recalls.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length, not finite, or hold one class only.
+    """
+    is_positive, checked = _checked(labels, scores)
+    called_positive = checked >= threshold
+    sensitivity = float(called_positive[is_positive].mean())
+    specificity = float((~called_positive[~is_positive]).mean())
+    return Decision(threshold, sensitivity, specificity, (sensitivity + specificity) / 2)
+
+
+def _group_auc(name: str, is_positive: BoolArray, scores: FloatArray, level: float) -> GroupAuc:
+    both_classes = is_positive.any() and not is_positive.all()
+    auc = auc_interval(is_positive, scores, level=level) if both_classes else None
+    return GroupAuc(name, len(is_positive), int(is_positive.sum()), auc)
+
+
+def _placements(is_positive: BoolArray, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """DeLong's structural components V10 (m,) and V01 (n,), from midranks."""
+    positive, negative = scores[is_positive], scores[~is_positive]
+    ranks = rankdata(scores)
+    above = (ranks[is_positive] - rankdata(positive)) / len(negative)
+    below = 1 - (ranks[~is_positive] - rankdata(negative)) / len(positive)
+    return above, below
+
+
+def _standard_error(above: FloatArray, below: FloatArray) -> float:
+    if min(len(above), len(below)) == 1:
+        return np.inf
+    return float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
+
+
+def _count_at_or_above(thresholds: FloatArray, scores: FloatArray) -> npt.NDArray[np.int64]:
+    return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="left")
+
+
+def _checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[BoolArray, FloatArray]:
+    is_positive, checked = _aligned(labels, scores)
+    if is_positive.all() or not is_positive.any():
+        raise DataError(
+            f"All {len(is_positive)} recordings are labelled {int(is_positive[0])}: "
+            "discrimination needs recordings of both classes."
+        )
+    return is_positive, checked
+
+
+def _aligned(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[BoolArray, FloatArray]:
+    raw_labels, checked = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if raw_labels.ndim != 1 or raw_labels.shape != checked.shape or not len(checked):
+        raise DataError(
+            f"Labels have shape {raw_labels.shape} and scores {checked.shape}: "
+            "give one label and one score for each of at least one recording."
+        )
+    if not np.isin(raw_labels, (0, 1)).all():
+        raise DataError(f"Labels hold {np.unique(raw_labels)[:5]}: use 0 and 1 only.")
+    if not np.isfinite(checked).all():
+        raise DataError(
+            f"{np.sum(~np.isfinite(checked))} of {len(checked)} scores are not finite: "
+            "leave out the recordings that have no score."
+        )
+    return raw_labels.astype(bool), checked

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import lzma
 import os
 import sqlite3
 import tempfile
@@ -24,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from edac_core.errors import StoreError
+from edac_core.errors import ModelError, StoreError
 from edac_core.measure.discrimination import Decision, GroupAuc, Interval
 from edac_core.measure.latency import Latency
-from edac_core.measure.size import Size
+from edac_core.measure.size import Size, unpack
 
 SCHEMA_VERSION = 1
 DATABASE = "studies.sqlite"
@@ -115,6 +114,11 @@ class Store:
                 self._database.executescript(_SCHEMA.read_text(encoding="utf-8"))
         self._check_version()
 
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Say whether there is a store in a folder."""
+        return (Path(folder) / DATABASE).is_file()
+
     @property
     def path(self) -> Path:
         """The SQLite file."""
@@ -123,6 +127,11 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def finish(self) -> None:
+        """Fold the write-ahead log into the database, so that the store is one file again."""
+        with self._explained():
+            self._database.execute("PRAGMA journal_mode = DELETE")
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -208,6 +217,10 @@ class Store:
             frame[column] = frame[column].map(json.loads)
         return frame
 
+    def planned(self, study: str) -> int:
+        """Return how many jobs a study has, done or not."""
+        return len(self._query("SELECT job FROM study_jobs WHERE study = ?", (study,)))
+
     def finished(self, keys: Iterable[str]) -> set[str]:
         """Return which of these jobs are done."""
         known = set(self._query("SELECT key FROM jobs")["key"])
@@ -238,7 +251,8 @@ class Store:
     def failures(self, study: str) -> pd.DataFrame:
         """Return job, config, reason and when of the jobs that failed."""
         return self._query(
-            'SELECT failures.* FROM failures JOIN study_jobs USING (job) WHERE study = ? ORDER BY "when"',
+            "SELECT failures.* FROM failures JOIN study_jobs USING (job) "
+            'WHERE study = ? ORDER BY "when"',
             (study,),
         )
 
@@ -246,7 +260,8 @@ class Store:
         """Return key, config (dict), seconds, history and environment of the finished jobs."""
         frame = self._query(
             "SELECT key, split, config, achieved_sparsity, seconds, history, environment, created "
-            "FROM jobs JOIN study_jobs ON study_jobs.job = jobs.key WHERE study = ? ORDER BY created, key",
+            "FROM jobs JOIN study_jobs ON study_jobs.job = jobs.key "
+            "WHERE study = ? ORDER BY created, key",
             (study,),
         )
         for column in ("config", "history", "environment"):
@@ -258,6 +273,20 @@ class Store:
         frame = self._query(_LATENCIES, (study,))
         frame["machine"] = frame["machine"].map(json.loads)
         return frame
+
+    def measured_on(self, machine: Mapping[str, Any]) -> set[str]:
+        """Return the keys of the variants whose latency on a machine is known."""
+        found = self._query(
+            "SELECT variant FROM latencies WHERE machine_id = ?", (_digest(_json(machine)),)
+        )
+        return set(found["variant"])
+
+    def model_of(self, variant: str) -> bytes:
+        """Return the model file of a variant by its key; see `model`."""
+        found = self._query("SELECT sha256 FROM variants WHERE key = ?", (variant,))
+        if found.empty:
+            raise StoreError(f"The store in {self.folder} has no variant {variant!r}.")
+        return self.model(str(found.iloc[0]["sha256"]))
 
     def scores(self, variant: str) -> pd.DataFrame:
         """Return the scores of a variant.
@@ -296,12 +325,13 @@ class Store:
         """
         path = self._model_path(sha256)
         try:
-            data = lzma.decompress(path.read_bytes())
+            data = unpack(path.read_bytes())
         except FileNotFoundError:
             raise StoreError(
-                f"The model file {sha256[:12]} is not in {self.folder}; run the study's plan to make it."
+                f"The model file {sha256[:12]} is not in {self.folder}; "
+                "run the study's plan to make it."
             ) from None
-        except (lzma.LZMAError, OSError, EOFError) as error:
+        except (ModelError, OSError) as error:
             raise StoreError(self._damaged(path)) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StoreError(self._damaged(path))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edac_core.errors import ModelError
-from edac_core.measure.size import count_weights, size_of
+from edac_core.measure.size import count_weights, pack, size_of, unpack
 
 PRECISIONS = ("float32", "float16", "int8")
 TINY_WEIGHTS = 72 + 8 * 16 * 4 + 4 * 2 * 16 * 16 + 16
@@ -64,9 +64,20 @@ def test_bytes_are_those_of_the_file_and_its_archives(tiny_models, tmp_path):
         archive.writestr("model.tflite", model)
     assert size.raw_bytes == len(model)
     assert size.zip_bytes == path.stat().st_size
-    assert size.xz_bytes == len(lzma.compress(model))
+    assert size.xz_bytes == len(pack(model)) == size_of(model, packed=pack(model)).xz_bytes
     assert (size.weights, size.nonzero_weights) == count_weights(model)
     assert zipfile.ZipFile(io.BytesIO(path.read_bytes())).read("model.tflite") == model
+
+
+def test_any_reader_of_xz_unpacks_what_was_packed(tiny_models):
+    model = tiny_models["float32"]
+    assert lzma.decompress(pack(model)) == unpack(pack(model)) == model
+
+
+@pytest.mark.parametrize("damage", [slice(0, -20), slice(3, None), slice(0, 0)])
+def test_a_damaged_archive_is_refused(tiny_models, damage):
+    with pytest.raises(ModelError, match=r"not a whole .xz archive"):
+        unpack(pack(tiny_models["int8"])[damage])
 
 
 def test_size_is_reproducible(tiny_models):

@@ -1,0 +1,249 @@
+"""The command line: ``edac run | status | table | export | data``, or ``python -m edac_core``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edac_core import __version__
+from edac_core.datasets import DATASETS, open_dataset
+from edac_core.datasets.audit import audit
+from edac_core.datasets.download import download
+from edac_core.datasets.location import data_root
+from edac_core.errors import EdacError, StoreError
+from edac_core.locations import SHIPPED, local_cache
+from edac_core.progress import reporter
+from edac_core.studies.plan import load_plan
+from edac_core.studies.store import Store
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+_TABLE_COLUMNS = (
+    "model", "protocol", "schedule", "sparsity", "precision", "split_seed", "training_seed",
+    "auc", "auc_low", "auc_high", "uar", "sensitivity", "specificity",
+    "zip_bytes", "raw_bytes", "xz_bytes", "nonzero_weights", "latency_ms",
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    0 is success, 1 a study some of whose jobs failed, 2 a mistake that one sentence on standard
+    error explains, 130 an interruption.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except EdacError as error:
+        print(f"edac: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        print(  # noqa: T201 - a command line prints
+            "edac: interrupted; finished jobs are kept, run the same command again to go on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edac_core.studies.run import run_study  # noqa: PLC0415 - Dask takes a second to import
+
+    plan = load_plan(options.plan)
+    with reporter(quiet=options.quiet, as_json=options.json) as listener:
+        summary = run_study(
+            plan,
+            cache=options.cache,
+            workers=options.workers,
+            scheduler=options.scheduler,
+            listener=listener,
+        )
+    return 1 if summary.failed else 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    stores = _stores(options.cache)
+    rows = [
+        {
+            "study": name,
+            "where": store.folder.name,
+            "finished": len(store.jobs(name)),
+            "jobs": store.planned(name),
+            "failed": len(store.failures(name)),
+        }
+        for store in stores
+        for name in store.studies()["name"]
+    ]
+    _show(pd.DataFrame(rows, columns=["study", "where", "finished", "jobs", "failed"]),
+          options)  # fmt: skip
+    return 0
+
+
+def _table(options: argparse.Namespace) -> int:
+    store = _store_of(options.study, options.cache)
+    _show(store.variants(options.study)[list(_TABLE_COLUMNS)], options)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    store = _store_of(options.study, options.cache)
+    chosen = _chosen_variant(store.variants(options.study), options)
+    model = store.model(chosen["sha256"])
+    try:
+        options.output.write_bytes(model)
+    except OSError as error:
+        raise StoreError(f"{options.output} cannot be written: {error.strerror}.") from error
+    _say(
+        {"file": str(options.output), "bytes": len(model), "sha256": chosen["sha256"]},
+        f"{options.output}: {len(model):,} bytes, SHA-256 {chosen['sha256']}",
+        options,
+    )
+    return 0
+
+
+def _data_list(options: argparse.Namespace) -> int:
+    _say(
+        {"datasets": list(DATASETS), "folder": str(data_root())},
+        f"Data sets: {', '.join(DATASETS)}. Recordings are looked for in {data_root()}.",
+        options,
+    )
+    return 0
+
+
+def _data_audit(options: argparse.Namespace) -> int:
+    result = audit(open_dataset(options.dataset, path=options.path), cache=options.cache)
+    if options.csv:
+        print(result.recordings.to_csv(index=False), end="")  # noqa: T201 - a command line prints
+        return 0
+    _show(pd.DataFrame(result.summary().items(), columns=["verdict", "recordings"]), options)
+    _show(result.metadata_auc, options)
+    return 0
+
+
+def _data_download(options: argparse.Namespace) -> int:
+    target = options.path or data_root()
+    folder = download(options.dataset, target=target, progress=not options.quiet)
+    _say({"folder": str(folder)}, f"{options.dataset} is in {folder}.", options)
+    return 0
+
+
+def _stores(cache: Path) -> list[Store]:
+    """Open the stores there are: this machine's first, then the shipped one."""
+    local = [Store(cache)] if Store.exists(cache) else []
+    shipped = [Store(SHIPPED, readonly=True)] if Store.exists(SHIPPED) else []
+    return local + shipped
+
+
+def _store_of(study: str, cache: Path) -> Store:
+    stores = _stores(cache)
+    for store in stores:
+        if study in set(store.studies()["name"]):
+            return store
+    known = sorted({name for store in stores for name in store.studies()["name"]})
+    choice = f"choose from: {', '.join(known)}" if known else "run a plan first"
+    raise StoreError(f"There is no study {study!r}; {choice}.")
+
+
+def _chosen_variant(variants: pd.DataFrame, options: argparse.Namespace) -> dict[str, Any]:
+    """Narrow the variants down, naming the first choice that leaves none."""
+    wanted = {
+        "model": options.model,
+        "precision": options.precision,
+        "sparsity": options.sparsity,
+        "schedule": "none" if options.sparsity == 0 else options.schedule,
+        "split_seed": options.split_seed,
+        "training_seed": options.training_seed,
+    }
+    left = variants
+    for column, value in wanted.items():
+        if value is None:
+            continue
+        offered = sorted(left[column].unique())
+        left = left[left[column] == value]
+        if left.empty:
+            listed = ", ".join(f"{item:g}" if isinstance(item, float) else str(item)
+                               for item in offered)  # fmt: skip
+            raise StoreError(f"The study has no {column} {value}; choose from: {listed}.")
+    present = left[left["has_model"]]
+    chosen = present if len(present) else left
+    return dict(chosen.iloc[0])
+
+
+def _show(frame: pd.DataFrame, options: argparse.Namespace) -> None:
+    if options.json:
+        text = frame.to_json(orient="records")
+    elif options.csv:
+        text = frame.to_csv(index=False).rstrip("\n")
+    else:
+        text = frame.to_string(index=False, float_format=lambda value: f"{value:.4g}")
+    print(text)  # noqa: T201 - a command line prints
+
+
+def _say(facts: dict[str, Any], sentence: str, options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(facts))  # noqa: T201 - a command line prints
+    elif not options.quiet:
+        print(sentence)  # noqa: T201 - a command line prints
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edac", description="Find the smallest cough classifier you can still trust."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = _command(commands, "run", _run, "run a plan, or go on with one")
+    run.add_argument("plan", type=Path, help="a TOML file")
+    run.add_argument("--workers", type=_positive, help="worker processes (default: one a core)")
+    run.add_argument("--scheduler", help="address of a Dask scheduler, such as tcp://host:8786")
+
+    _command(commands, "status", _status, "list the studies and how far they are")
+
+    table = _command(commands, "table", _table, "print all variants of a study")
+    table.add_argument("study")
+
+    export = _command(commands, "export", _export, "write a variant's .tflite file")
+    export.add_argument("study")
+    export.add_argument("--output", type=Path, required=True)
+    export.add_argument("--model", default="cnn")
+    export.add_argument("--schedule", default="polynomial")
+    export.add_argument("--sparsity", type=float, required=True, help="a fraction; 0: baseline")
+    export.add_argument("--precision", required=True)
+    export.add_argument("--split-seed", type=int)
+    export.add_argument("--training-seed", type=int)
+
+    data = commands.add_parser("data", help="list, audit or download data sets")
+    actions = data.add_subparsers(required=True, metavar="ACTION")
+    _command(actions, "list", _data_list, "list the data sets")
+    for name, command, text in (
+        ("audit", _data_audit, "look at every recording of a data set"),
+        ("download", _data_download, "fetch a public data set"),
+    ):
+        action = _command(actions, name, command, text)
+        action.add_argument("dataset")
+        action.add_argument("--path", type=Path, help="where the data sets are, or shall be")
+    return parser
+
+
+def _command(commands: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=command)
+    parser.add_argument("--cache", type=Path, default=local_cache(), help="folder of the studies")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--csv", action="store_true", help="print tables as CSV")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value

@@ -1,0 +1,221 @@
+"""What to run: a study's plan, read from TOML and checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from edac_core.datasets import DATASETS
+from edac_core.errors import PlanError
+from edac_core.models import get_model
+
+PROTOCOLS = ("clean",)
+SCHEDULES = ("constant", "polynomial")
+PRECISIONS = ("float32", "float16", "int8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which recordings, and how they are divided.
+
+    `path` is where the recordings are (by default the data folder); `options` go to the data
+    set's loader. Each seed of `split_seeds` is another choice of test recordings.
+    """
+
+    dataset: str
+    protocol: str = "clean"
+    split_seeds: tuple[int, ...] = (0,)
+    path: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Which networks, trained from which seeds; `None` leaves it to the network's own recipe."""
+
+    models: tuple[str, ...]
+    seeds: tuple[int, ...] = (1234,)
+    epochs: int | None = None
+    patience: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compression:
+    """Which levels are pruned and how each is stored.
+
+    `frequency` is the number of steps between two mask updates of the polynomial schedule.
+    """
+
+    schedules: tuple[str, ...] = SCHEDULES
+    sparsities: tuple[float, ...] = ()
+    precisions: tuple[str, ...] = PRECISIONS
+    epochs: int | None = None
+    frequency: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A study: every combination of what its three tables list."""
+
+    name: str
+    title: str
+    data: Data
+    training: Training
+    compression: Compression
+    latency_calls: int = 200
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values, as it would stand in TOML."""
+        return asdict(self)
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan from a TOML file.
+
+    Raises
+    ------
+    PlanError
+        If the file cannot be read, is not TOML, or does not describe a possible study.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PlanError(f"The plan {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"The plan {path} is not valid TOML: {error}.") from error
+    return parse_plan(content)
+
+
+def parse_plan(content: Mapping[str, Any]) -> Plan:
+    """Make a plan from plain values and check all of it.
+
+    Raises
+    ------
+    PlanError
+        If a key, name or value is unknown or impossible; the sentence names it.
+    """
+    top = dict(content)
+    tables = {
+        name: _build(kind, top.pop(name, {}), where=f"[{name}]")
+        for name, kind in (("data", Data), ("training", Training), ("compression", Compression))
+    }
+    plan: Plan = _build(Plan, {**top, **tables}, where="the plan")
+    _check(plan)
+    return plan
+
+
+def _build(kind: Any, values: Any, *, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise PlanError(f"{where} must be a table of settings, not {values!r}.")
+    known = {item.name: item for item in fields(kind)}
+    for key in values:
+        if key not in known:
+            raise PlanError(f"{where} has no setting {key!r}{_suggestion(key, known)}.")
+    for name, item in known.items():
+        if name not in values and item.default is item.default_factory is MISSING:
+            raise PlanError(f"{where} lacks the setting {name!r}.")
+    return kind(**{key: _checked_type(known[key].type, value, f"{key} in {where}")
+                   for key, value in values.items()})  # fmt: skip
+
+
+def _checked_type(annotation: str, value: Any, what: str) -> Any:
+    """Check a value against the annotation of its field; lists become tuples, 0 becomes 0.0."""
+    if annotation not in _TYPES:
+        return value
+    item_type, is_list, optional = _TYPES[annotation]
+    if value is None and optional:
+        return None
+    if not is_list:
+        return _checked_item(item_type, value, what)
+    if not isinstance(value, list | tuple):
+        raise PlanError(f"{what} must be a list, not {value!r}.")
+    return tuple(_checked_item(item_type, item, what) for item in value)
+
+
+def _checked_item(item_type: type, value: Any, what: str) -> Any:
+    accepted = (int, float) if item_type is float else item_type
+    if not isinstance(value, accepted) or isinstance(value, bool):
+        raise PlanError(f"{what} must be {_TYPE_NAMES[item_type]}, not {value!r}.")
+    return item_type(value)
+
+
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text"}
+_TYPES: dict[str, tuple[type, bool, bool]] = {
+    "str": (str, False, False),
+    "int": (int, False, False),
+    "str | None": (str, False, True),
+    "int | None": (int, False, True),
+    "tuple[int, ...]": (int, True, False),
+    "tuple[float, ...]": (float, True, False),
+    "tuple[str, ...]": (str, True, False),
+}
+
+
+def _check(plan: Plan) -> None:
+    _check_name("data set", plan.data.dataset, DATASETS)
+    _check_name("protocol", plan.data.protocol, PROTOCOLS)
+    for model in plan.training.models:
+        get_model(model)
+    for schedule in plan.compression.schedules:
+        _check_name("schedule", schedule, SCHEDULES)
+    for precision in plan.compression.precisions:
+        _check_name("precision", precision, PRECISIONS)
+    for sparsity in plan.compression.sparsities:
+        _check_sparsity(sparsity)
+    _check_lists(plan)
+    _check_positive(plan)
+    if not plan.name.replace("-", "").replace("_", "").isalnum():
+        raise PlanError(f"The name {plan.name!r} may hold letters, digits, '-' and '_' only.")
+
+
+def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        listed = ", ".join(known)
+        raise PlanError(f"There is no {kind} {name!r}; choose from: {listed}.")
+
+
+def _check_sparsity(sparsity: float) -> None:
+    if not 0 < sparsity < 1:
+        raise PlanError(
+            f"Sparsity {sparsity:g} is not a fraction between 0 and 1; write 0.9 for 90 %, and "
+            "leave 0 out (the baseline is always measured)."
+        )
+
+
+def _check_lists(plan: Plan) -> None:
+    lists = {
+        "split_seeds": plan.data.split_seeds,
+        "models": plan.training.models,
+        "seeds": plan.training.seeds,
+        "precisions": plan.compression.precisions,
+    }
+    for name, values in lists.items():
+        if not values:
+            raise PlanError(f"{name} is empty; list at least one.")
+    lists |= {"schedules": plan.compression.schedules, "sparsities": plan.compression.sparsities}
+    for name, values in lists.items():
+        repeated = [value for value in values if list(values).count(value) > 1]
+        if repeated:
+            raise PlanError(f"{name} lists {repeated[0]!r} twice; once is enough.")
+
+
+def _check_positive(plan: Plan) -> None:
+    numbers = {
+        "epochs in [training]": plan.training.epochs,
+        "patience in [training]": plan.training.patience,
+        "epochs in [compression]": plan.compression.epochs,
+        "frequency in [compression]": plan.compression.frequency,
+        "latency_calls": plan.latency_calls,
+    }
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise PlanError(f"{name} must be at least 1, not {number}.")
+
+
+def _suggestion(key: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f"; did you mean {close[0]!r}" if close else f"; it knows: {', '.join(known)}"

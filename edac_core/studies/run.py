@@ -1,0 +1,368 @@
+"""Running a study: its jobs on Dask, its latencies alone, everything into the store.
+
+A run computes what the store does not know yet. It can be stopped at any moment, by any means:
+the next run of the same plan goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from distributed import Client, Future, LocalCluster, as_completed, get_worker
+
+from edac_core.errors import EdacError, StoreError
+from edac_core.measure.latency import machine, measure_latency
+from edac_core.models import get_model
+from edac_core.studies.inputs import SplitInputs, open_data, prepare_clean
+from edac_core.studies.jobs import Family, Job, expand, job_keys
+from edac_core.studies.plan import Plan
+from edac_core.studies.store import JobResult, Store, variant_key
+
+TOPIC = "edac-epochs"
+_LATENCY_INPUTS = 100
+_LATENCY_GROUP = 12
+
+Listener = Callable[["Event"], object]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run.
+
+    `kind` is one of: preparing, planned, epoch, finished, failed, measuring, done. `done` and
+    `total` count jobs (or, while preparing, recordings; while measuring, variants).
+    """
+
+    kind: str
+    text: str
+    done: int = 0
+    total: int = 0
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended."""
+
+    study: str
+    jobs: int
+    computed: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job with all that it needs but its baseline's weights."""
+
+    job: Job
+    key: str
+    inputs: SplitInputs
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The steps of one family: a baseline and the levels that start from it."""
+
+    baseline: Step
+    levels: tuple[Step, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The baseline, then its levels."""
+        return (self.baseline, *self.levels)
+
+
+def run_study(
+    plan: Plan,
+    *,
+    cache: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    listener: Listener = print,
+) -> Summary:
+    """Run what the store in `cache` does not know of a plan yet.
+
+    Parameters
+    ----------
+    plan
+        The study.
+    cache
+        Folder of the store, the audits and the features.
+    workers
+        Worker processes on this machine; by default one a core.
+    scheduler
+        Address of a Dask scheduler to use instead, such as ``tcp://host:8786``.
+    listener
+        Called in this process with everything that happens.
+
+    Raises
+    ------
+    DataError, AudioError, PlanError
+        If the data set is missing or does not fit the plan.
+    StoreError
+        If the store cannot be written, or another run writes to it.
+    """
+    workers = workers or os.cpu_count() or 1
+    store = Store(cache)
+    with _only_writer(store.folder), contextlib.closing(store):
+        branches = _prepare(plan, store, cache=cache, workers=workers, listener=listener)
+        steps = [step for branch in branches for step in branch.steps]
+        known = store.finished(step.key for step in steps)
+        listener(Event("planned", plan.name, len(known), len(steps)))
+        failed = 0
+        if len(known) < len(steps):
+            with _client(scheduler, workers) as client:
+                failed = _Execution(client, store, listener, done=len(known), total=len(steps)).run(
+                    branches, known
+                )
+        for branch in branches:
+            _measure_latencies(branch, store, calls=plan.latency_calls, listener=listener)
+        summary = Summary(plan.name, len(steps), len(steps) - len(known) - failed, failed)
+        listener(Event("done", plan.name, len(steps) - failed, len(steps)))
+        return summary
+
+
+def perform(
+    job: Job, inputs: SplitInputs, baseline: bytes | None, threads: int | None
+) -> JobResult:
+    """Do one job in a worker process, which is where TensorFlow is imported."""
+    from edac_core.models.backend import use_threads  # noqa: PLC0415 - not in the driver
+    from edac_core.studies.work import run_job  # noqa: PLC0415 - not in the driver
+
+    if threads is not None:
+        use_threads(threads)
+    worker = get_worker()
+
+    def report(epoch: Any) -> None:
+        progress = {"job": job.describe(), "epochs": job.epochs, **asdict(epoch)}
+        worker.log_event(TOPIC, progress)
+
+    return run_job(job, inputs, baseline, on_epoch=report)
+
+
+class _Execution:
+    """Submits jobs as their baselines become known and stores what comes back."""
+
+    def __init__(
+        self, client: Client, store: Store, listener: Listener, *, done: int, total: int
+    ) -> None:
+        self._client, self._store, self._listener = client, store, listener
+        self._done, self._total, self._failed = done, total, 0
+        self._steps: dict[Future[JobResult], tuple[Step, Branch]] = {}
+        self._data: dict[str, Future[SplitInputs]] = {}
+        self._queue = as_completed()
+        self._threads = _threads_per_worker(client)
+        client.subscribe_topic(TOPIC, self._on_epoch)
+
+    def run(self, branches: tuple[Branch, ...], known: set[str]) -> int:
+        """Do what is not known; return how many jobs failed."""
+        for branch in branches:
+            if branch.baseline.key not in known:
+                self._submit(branch.baseline, branch, None)
+        for branch in branches:
+            if branch.baseline.key in known:
+                self._submit_levels(branch, self._store.weights(branch.baseline.key), known)
+        for future in self._queue:
+            self._collect(future, known)
+        return self._failed
+
+    def _submit(self, step: Step, branch: Branch, baseline: Future[bytes] | None) -> None:
+        future = self._client.submit(
+            perform, step.job, self._scattered(step.inputs), baseline, self._threads,
+            key=f"edac-{step.key}",
+        )  # fmt: skip
+        self._steps[future] = (step, branch)
+        self._queue.add(future)
+
+    def _submit_levels(self, branch: Branch, weights: bytes | None, known: set[str]) -> None:
+        missing = [step for step in branch.levels if step.key not in known]
+        if missing:
+            scattered = self._client.scatter(weights, hash=False)
+            for step in missing:
+                self._submit(step, branch, scattered)
+
+    def _scattered(self, inputs: SplitInputs) -> Future[SplitInputs]:
+        if inputs.fingerprint not in self._data:
+            self._data[inputs.fingerprint] = self._client.scatter(inputs, hash=False)
+        return self._data[inputs.fingerprint]
+
+    def _collect(self, future: Future[JobResult], known: set[str]) -> None:
+        step, branch = self._steps.pop(future)
+        if future.status != "finished":
+            self._fail(step, branch, future)
+            return
+        result = future.result()
+        self._store.put_job(step.key, step.job.to_dict(), step.inputs.record.key, result)
+        self._done += 1
+        self._tell("finished", step, seconds=result.seconds)
+        if step is branch.baseline:
+            self._submit_levels(branch, result.weights, known)
+
+    def _fail(self, step: Step, branch: Branch, future: Future[JobResult]) -> None:
+        self._record_failure(step, _reason(future))
+        if step is branch.baseline:
+            for level in branch.levels:
+                self._record_failure(level, "its baseline failed")
+
+    def _record_failure(self, step: Step, reason: str) -> None:
+        self._store.put_failure(step.key, step.job.to_dict(), reason)
+        self._failed += 1
+        self._tell("failed", step, reason=reason)
+
+    def _tell(self, kind: str, step: Step, **detail: Any) -> None:
+        self._listener(Event(kind, step.job.describe(), self._done, self._total, detail))
+
+    def _on_epoch(self, event: tuple[float, Mapping[str, Any]]) -> None:
+        detail = event[1]
+        self._listener(Event("epoch", detail["job"], self._done, self._total, detail))
+
+
+def _prepare(
+    plan: Plan, store: Store, *, cache: Path, workers: int, listener: Listener
+) -> tuple[Branch, ...]:
+    def progress(what: str, done: int, total: int) -> None:
+        listener(Event("preparing", what, done, total))
+
+    progress("audit of the recordings", 0, 0)
+    data = open_data(plan.data, cache=cache, workers=workers)
+    families = expand(plan)
+    wanted = {(f.baseline.split_seed, get_model(f.baseline.model).frontend) for f in families}
+    inputs = {
+        (seed, frontend): prepare_clean(
+            data.audit.usable, seed=seed, frontend=frontend, cache=cache, workers=workers,
+            progress=progress,
+        )
+        for seed, frontend in sorted(wanted)
+    }  # fmt: skip
+    branches = tuple(
+        _branch(f, inputs[f.baseline.split_seed, get_model(f.baseline.model).frontend])
+        for f in families
+    )
+    _register(plan, data.facts(), branches, store)
+    return branches
+
+
+def _branch(family: Family, inputs: SplitInputs) -> Branch:
+    keys = job_keys(family, inputs.fingerprint)
+    steps = [Step(job, keys[job], inputs) for job in family.jobs]
+    return Branch(steps[0], tuple(steps[1:]))
+
+
+def _register(
+    plan: Plan, facts: Mapping[str, Any], branches: tuple[Branch, ...], store: Store
+) -> None:
+    first = branches[0].baseline.inputs
+    sets = first.record.recordings["set"].value_counts()
+    data = {
+        **facts,
+        "sets": {str(name): int(n) for name, n in sets.items()},
+        "training_examples": len(first.training.labels),
+        "fingerprint": first.fingerprint,
+    }
+    store.put_study(plan.name, title=plan.title, plan=plan.to_dict(), data=data)
+    for branch in branches:
+        store.put_split(branch.baseline.inputs.record)
+    store.claim(plan.name, [step.key for branch in branches for step in branch.steps])
+
+
+def _measure_latencies(branch: Branch, store: Store, *, calls: int, listener: Listener) -> None:
+    """Time what has no latency on this machine yet, always beside the float32 baseline."""
+    here = machine()
+    keys = _unmeasured(branch, store, here)
+    inputs = branch.baseline.inputs.test.features[:_LATENCY_INPUTS]
+    for start in range(0, len(keys), _LATENCY_GROUP):
+        listener(Event("measuring", "latency", start, len(keys)))
+        _measure_group(
+            keys[start : start + _LATENCY_GROUP], branch, store, inputs, calls=calls, here=here
+        )
+
+
+def _unmeasured(branch: Branch, store: Store, here: Mapping[str, Any]) -> list[str]:
+    done = store.finished(step.key for step in branch.steps)
+    if branch.baseline.key not in done:
+        return []
+    wanted = [
+        variant_key(step.key, precision)
+        for step in branch.steps
+        if step.key in done
+        for precision in step.job.precisions
+    ]
+    measured = store.measured_on(here)
+    return [key for key in wanted if key not in measured]
+
+
+def _measure_group(
+    keys: list[str],
+    branch: Branch,
+    store: Store,
+    inputs: np.ndarray[Any, Any],
+    *,
+    calls: int,
+    here: Mapping[str, Any],
+) -> None:
+    reference = variant_key(branch.baseline.key, branch.baseline.job.precisions[0])
+    models = {key: store.model_of(key) for key in dict.fromkeys([reference, *keys])}
+    latencies = measure_latency(models, inputs, calls=calls)
+    store.put_latencies(latencies, baseline=reference, machine=here)
+
+
+@contextlib.contextmanager
+def _client(scheduler: str | None, workers: int) -> Iterator[Client]:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if scheduler is not None:
+        with Client(scheduler) as client:
+            yield client
+        return
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+def _threads_per_worker(client: Client) -> int | None:
+    """Share this machine's cores between its workers; leave a cluster's to itself."""
+    if not isinstance(client.cluster, LocalCluster):
+        return None
+    return max(1, (os.cpu_count() or 1) // len(client.cluster.workers))
+
+
+def _reason(future: Future[JobResult]) -> str:
+    try:
+        error = future.exception()
+    except CancelledError:
+        return "it was cancelled"
+    return str(error) if isinstance(error, EdacError) else f"{type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Hold the store's lock; the system lets go of it when this process ends, however it ends."""
+    path = folder / "run.lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise StoreError(
+                f"Another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}; "
+                "wait for it, or choose another --cache folder."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

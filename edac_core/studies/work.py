@@ -1,0 +1,143 @@
+"""What a worker does for one job: train, prune, convert, score, weigh."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import io
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from edac_core.compress.pruning import make_schedule, prunable_weights, prune, sparsity_of
+from edac_core.compress.quantization import convert
+from edac_core.measure.discrimination import auc_interval, auc_within, decide, youden_threshold
+from edac_core.measure.latency import machine
+from edac_core.measure.size import pack, size_of
+from edac_core.models import get_model
+from edac_core.models.backend import keras, tf
+from edac_core.models.training import Epoch, Trainer, seed_everything, train
+from edac_core.runtime import Variant
+from edac_core.studies.inputs import SplitInputs
+from edac_core.studies.jobs import Job, versions
+from edac_core.studies.store import JobResult, Scores, VariantResult
+
+OnEpoch = Callable[[Epoch], None]
+
+
+def run_job(
+    job: Job,
+    inputs: SplitInputs,
+    baseline: bytes | None = None,
+    *,
+    on_epoch: OnEpoch | None = None,
+) -> JobResult:
+    """Train a baseline, or fine-tune a level from its baseline's weights, and measure it.
+
+    Parameters
+    ----------
+    job
+        What to do.
+    inputs
+        The recordings' features.
+    baseline
+        The baseline's weights as its own job handed them back; None for a baseline.
+    on_epoch
+        Called after every epoch.
+
+    Returns
+    -------
+    JobResult
+        One variant a precision; `weights` only of a baseline.
+    """
+    start = time.perf_counter()
+    spec = get_model(job.model)
+    seed_everything(job.training_seed)
+    model = spec.build()
+    if baseline is None:
+        history = _train_baseline(model, spec.optimizer(), job, inputs, on_epoch)
+    else:
+        model.set_weights(unpack_weights(baseline))
+        history = _prune_level(model, spec.optimizer(), job, inputs, on_epoch)
+    result = JobResult(
+        variants=tuple(_measure(model, precision, inputs) for precision in job.precisions),
+        achieved_sparsity=sparsity_of(prunable_weights(model)),
+        seconds=time.perf_counter() - start,
+        history=tuple(asdict(epoch) for epoch in history),
+        weights=pack_weights(model.get_weights()) if baseline is None else None,
+        environment=_environment(),
+    )
+    keras.backend.clear_session()
+    gc.collect()
+    return result
+
+
+def pack_weights(weights: list[Any]) -> bytes:
+    """Store arrays as NPZ, in order."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **{f"{index:04d}": weight for index, weight in enumerate(weights)})
+    return buffer.getvalue()
+
+
+def unpack_weights(data: bytes) -> list[Any]:
+    """Read arrays that `pack_weights` stored."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return [arrays[name] for name in sorted(arrays.files)]
+
+
+def _train_baseline(
+    model: Any, optimizer: Any, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
+) -> tuple[Epoch, ...]:
+    return train(
+        model,
+        optimizer,
+        inputs.training,
+        inputs.validation,
+        batch_size=job.batch_size,
+        epochs=job.epochs,
+        patience=job.patience,
+        seed=job.training_seed,
+        on_epoch=on_epoch,
+    ).history
+
+
+def _prune_level(
+    model: Any, optimizer: Any, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
+) -> tuple[Epoch, ...]:
+    trainer = Trainer(
+        model, optimizer, inputs.training, batch_size=job.batch_size, seed=job.training_seed
+    )
+    steps = job.epochs * trainer.steps_per_epoch
+    schedule = make_schedule(job.schedule, job.sparsity, steps=steps, frequency=job.frequency)
+    return prune(trainer, schedule, epochs=job.epochs, on_epoch=on_epoch)
+
+
+def _measure(model: Any, precision: str, inputs: SplitInputs) -> VariantResult:
+    converted = convert(model, precision)
+    packed = pack(converted)
+    variant = Variant(converted)
+    scores = Scores(variant.score(inputs.validation.features), variant.score(inputs.test.features))
+    threshold = youden_threshold(inputs.validation.labels, scores.validation)
+    return VariantResult(
+        precision=precision,
+        packed=packed,
+        sha256=hashlib.sha256(converted).hexdigest(),
+        size=size_of(converted, packed=packed),
+        scores=scores,
+        auc=auc_interval(inputs.test.labels, scores.test),
+        groups=auc_within(inputs.test.labels, scores.test, inputs.groups),
+        decision=decide(inputs.test.labels, scores.test, threshold=threshold),
+    )
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "versions": dict(versions()),
+        "machine": machine(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
+    }

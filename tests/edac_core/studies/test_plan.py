@@ -1,0 +1,86 @@
+# ruff: noqa: E501 - a table of mistakes reads best with a mistake a line
+from pathlib import Path
+
+import pytest
+
+from edac_core.errors import PlanError
+from edac_core.locations import PROJECT
+from edac_core.studies.plan import load_plan, parse_plan
+
+MINIMAL = {
+    "name": "tiny",
+    "title": "Tiny",
+    "data": {"dataset": "synthetic"},
+    "training": {"models": ["cnn"]},
+}
+
+
+def changed(**tables):
+    return MINIMAL | tables
+
+
+def test_a_minimal_plan_has_defaults():
+    plan = parse_plan(MINIMAL)
+    assert plan.data.protocol == "clean"
+    assert plan.training.seeds == (1234,)
+    assert plan.compression.precisions == ("float32", "float16", "int8")
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "plans").glob("*.toml")), ids=lambda p: p.stem)
+def test_plans_that_come_along_are_valid(path):
+    assert load_plan(path).name == path.stem
+
+
+def test_the_papers_study_has_all_its_levels():
+    plan = load_plan(PROJECT / "plans" / "cnn.toml")
+    assert len(plan.compression.sparsities) == 16
+    assert len(plan.data.split_seeds) * len(plan.training.seeds) >= 3
+
+
+def test_a_plan_survives_its_own_dict():
+    plan = load_plan(PROJECT / "plans" / "cnn.toml")
+    assert parse_plan(plan.to_dict()) == plan
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (changed(training={"modles": ["cnn"]}), r"\[training\] has no setting 'modles'; did you mean 'models'"),
+        (changed(compresion={}), r"the plan has no setting 'compresion'; did you mean 'compression'"),
+        (changed(training={}), r"\[training\] lacks the setting 'models'"),
+        (changed(training=3), r"\[training\] must be a table of settings, not 3"),
+        (changed(training={"models": ["cmm"]}), r"no model 'cmm'; choose one of: cnn"),
+        (changed(training={"models": []}), r"models is empty; list at least one"),
+        (changed(training={"models": "cnn"}), r"models in \[training\] must be a list, not 'cnn'"),
+        (changed(training={"models": ["cnn"], "epochs": 0}), r"epochs in \[training\] must be at least 1, not 0"),
+        (changed(training={"models": ["cnn"], "epochs": "9"}), r"epochs in \[training\] must be a whole number, not '9'"),
+        (changed(training={"models": ["cnn"], "epochs": True}), r"must be a whole number, not True"),
+        (changed(data={"dataset": "coswarra"}), r"no data set 'coswarra'; choose from: .*synthetic"),
+        (changed(data={"dataset": "synthetic", "protocol": "dirty"}), r"no protocol 'dirty'; choose from: clean"),
+        (changed(compression={"sparsities": [90]}), r"Sparsity 90 is not a fraction between 0 and 1"),
+        (changed(compression={"sparsities": [0.0]}), r"leave 0 out"),
+        (changed(compression={"sparsities": [float("nan")]}), r"Sparsity nan is not a fraction"),
+        (changed(compression={"sparsities": [0.5, 0.5]}), r"sparsities lists 0.5 twice"),
+        (changed(compression={"schedules": ["cubic"]}), r"no schedule 'cubic'"),
+        (changed(compression={"precisions": ["int4"]}), r"no precision 'int4'"),
+        (changed(compression={"precisions": []}), r"precisions is empty"),
+        (changed(name="../x"), r"name '../x' may hold letters, digits"),
+        (changed(name=7), r"name in the plan must be a text, not 7"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_sentence_that_names_it(content, sentence):
+    with pytest.raises(PlanError, match=sentence):
+        parse_plan(content)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(PlanError, match=r"nowhere.toml cannot be read: No such file"):
+        load_plan(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe"])
+def test_a_file_that_is_not_toml_is_named(tmp_path, content):
+    path = Path(tmp_path / "broken.toml")
+    path.write_bytes(content)
+    with pytest.raises(PlanError, match=r"broken.toml is not valid TOML"):
+        load_plan(path)

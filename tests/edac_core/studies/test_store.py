@@ -1,0 +1,176 @@
+import errno
+import sqlite3
+
+import numpy as np
+import pytest
+import stored
+
+from edac_core.errors import StoreError
+from edac_core.measure.latency import Latency
+from edac_core.studies import store as store_module
+from edac_core.studies.store import Store
+
+SLOW, FAST = Latency(2.0, 3.0, 2.1, 200), Latency(1.0, 1.5, 1.1, 200)
+
+
+def test_a_variant_comes_back_as_it_was_put(filled, split):
+    row = filled.variants("study").set_index("precision").loc["int8"]
+    put = stored.make_variant(split, "int8", b"int8")
+    assert (row["model"], row["schedule"], row["sparsity"]) == ("cnn", "constant", 0.5)
+    assert (row["raw_bytes"], row["zip_bytes"], row["xz_bytes"]) == (4, 11, 12)
+    assert (row["weights"], row["nonzero_weights"]) == (100, 50)
+    assert (row["auc"], row["auc_low"], row["auc_high"]) == (
+        put.auc.estimate, put.auc.low, put.auc.high,
+    )  # fmt: skip
+    assert (row["threshold"], row["uar"]) == (0.5, put.decision.uar)
+    assert row["has_model"]
+    assert filled.model(row["sha256"]) == b"int8"
+    assert filled.model_of(row["key"]) == b"int8"
+
+
+def test_scores_come_back_beside_their_recordings(filled, split):
+    key = filled.variants("study")["key"].iloc[0]
+    scores = filled.scores(key)
+    expected = split.recordings[split.recordings["set"] != "train"]
+    assert sorted(scores["recording"]) == sorted(expected["recording"])
+    put = stored.make_variant(split, "float32", b"float32").scores
+    np.testing.assert_array_equal(scores.loc[scores["set"] == "test", "score"], put.test)
+    merged = scores.merge(expected, on="recording", suffixes=("", "_put"))
+    assert (merged["label"] == merged["label_put"]).all()
+
+
+def test_groups_come_back(filled, split):
+    groups = filled.groups("study")
+    assert set(groups["group"]) == {"phone", "bot"}
+    assert groups.groupby("variant")["n"].sum().eq(8).all()
+
+
+def test_latencies_are_paired_with_the_baseline_of_their_run(filled):
+    slow, fast = filled.variants("study")["key"]
+    filled.put_latencies({slow: SLOW, fast: FAST}, baseline=slow, machine={"cpu": "x"})
+    rows = filled.variants("study").set_index("key")
+    assert rows.loc[fast, "latency_ms"] == 1.0
+    assert rows.loc[fast, "baseline_latency_ms"] == 2.0
+    assert filled.measured_on({"cpu": "x"}) == {slow, fast}
+    assert filled.measured_on({"cpu": "y"}) == set()
+    assert filled.latencies("study")["machine"].tolist() == [{"cpu": "x"}] * 2
+
+
+def test_the_newest_latency_counts(filled):
+    slow, fast = filled.variants("study")["key"]
+    filled.put_latencies({slow: SLOW, fast: FAST}, baseline=slow, machine={"cpu": "x"})
+    filled.put_latencies({slow: FAST, fast: SLOW}, baseline=slow, machine={"cpu": "y"})
+    assert filled.variants("study").set_index("key").loc[fast, "latency_ms"] == 2.0
+
+
+def test_without_measurement_latency_is_missing(filled):
+    assert filled.variants("study")["latency_ms"].isna().all()
+
+
+def test_a_study_counts_its_jobs(filled):
+    filled.claim("study", ["job", "later"])
+    assert filled.planned("study") == 2
+    assert filled.finished(["job", "later"]) == {"job"}
+    assert filled.weights("job") == b"npz"
+    assert filled.jobs("study")["config"].tolist() == [stored.CONFIG]
+
+
+def test_jobs_are_shared_between_studies(filled):
+    filled.put_study("other", title="Other", plan={}, data={})
+    filled.claim("other", ["job"])
+    assert len(filled.variants("other")) == 2
+
+
+def test_a_failure_is_kept_until_the_job_succeeds(filled, split):
+    filled.claim("study", ["job", "bad"])
+    filled.put_failure("bad", stored.CONFIG, "it broke")
+    assert filled.failures("study")["reason"].tolist() == ["it broke"]
+    filled.put_job("bad", stored.CONFIG, split.key, stored.make_result(split, "int8"))
+    assert filled.failures("study").empty
+
+
+def test_a_job_is_written_whole_or_not_at_all(filled, split):
+    with pytest.raises(StoreError):
+        filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "int8", "int8"))
+    assert filled.finished(["two"]) == set()
+
+
+@pytest.mark.parametrize("damage", [b"", b"junk", b"\xfd7zXZ\x00"])
+def test_a_damaged_model_file_is_refused_by_name(filled, damage):
+    sha = filled.variants("study")["sha256"].iloc[0]
+    (filled.folder / "models" / f"{sha}.tflite.xz").write_bytes(damage)
+    with pytest.raises(StoreError, match=rf"{sha}.tflite.xz is damaged; delete it"):
+        filled.model(sha)
+
+
+def test_a_model_file_with_other_content_is_refused(filled):
+    first, second = filled.variants("study")["sha256"]
+    models = filled.folder / "models"
+    (models / f"{first}.tflite.xz").write_bytes((models / f"{second}.tflite.xz").read_bytes())
+    with pytest.raises(StoreError, match="is damaged"):
+        filled.model(first)
+
+
+def test_a_missing_model_file_says_what_to_do(filled):
+    sha = filled.variants("study")["sha256"].iloc[0]
+    (filled.folder / "models" / f"{sha}.tflite.xz").unlink()
+    assert filled.variants("study")["has_model"].tolist().count(False) == 1
+    with pytest.raises(StoreError, match=r"run the study's plan to make it"):
+        filled.model(sha)
+
+
+def test_an_unknown_variant_is_named(filled):
+    with pytest.raises(StoreError, match="has no variant 'x'"):
+        filled.scores("x")
+
+
+def test_a_damaged_database_is_one_sentence(filled):
+    filled.close()
+    filled.path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match=r"cannot be used: file is not a database"):
+        Store(filled.folder)
+
+
+def test_another_schema_version_is_refused(filled):
+    filled.close()
+    with sqlite3.connect(filled.path) as database:
+        database.execute("UPDATE meta SET value = '99'")
+    database.close()
+    with pytest.raises(StoreError, match=r"schema version 99, this program reads 1"):
+        Store(filled.folder)
+
+
+def test_a_read_only_store_must_exist(tmp_path):
+    with pytest.raises(StoreError, match="no study store in"):
+        Store(tmp_path, readonly=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_a_finished_store_leaves_no_files_behind(filled):
+    filled.finish()
+    filled.close()
+    before = sorted(filled.folder.rglob("*"))
+    readonly = Store(filled.folder, readonly=True)
+    assert len(readonly.variants("study")) == 2
+    assert sorted(filled.folder.rglob("*")) == before
+    readonly.close()
+
+
+def test_a_reader_sees_what_a_writer_adds(filled, split):
+    reader = Store(filled.folder)
+    filled.claim("study", ["job", "two"])
+    filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
+    assert len(reader.variants("study")) == 3
+    reader.close()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_litter(filled, split, monkeypatch):
+    def no_space(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module.os, "fsync", no_space)
+    before = sorted((filled.folder / "models").iterdir())
+    with pytest.raises(StoreError, match=r"No space left on device; free space"):
+        filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
+    assert sorted((filled.folder / "models").iterdir()) == before
+    assert len(filled.variants("study")) == 2

@@ -93,6 +93,8 @@ class Store:
     readonly
         Open a finished store without writing beside it (as the shipped one); such a store must
         not be written to meanwhile.
+    live
+        With `readonly`: another process may be writing to the store.
 
     Raises
     ------
@@ -101,9 +103,10 @@ class Store:
         written.
     """
 
-    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+    def __init__(self, folder: Path, *, readonly: bool = False, live: bool = False) -> None:
         self.folder = Path(folder)
         self.readonly = readonly
+        self.live = live
         if readonly and not self.path.is_file():
             raise StoreError(f"There is no study store in {self.folder}; run a plan first.")
         with self._explained():
@@ -352,7 +355,7 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         if self.readonly:
-            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable=1"
+            uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable={int(not self.live)}"
             return sqlite3.connect(uri, uri=True, check_same_thread=False)
         database = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
         database.execute("PRAGMA journal_mode = WAL")

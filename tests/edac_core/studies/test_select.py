@@ -1,0 +1,170 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from edac_core.studies.select import (
+    curve,
+    pareto_front,
+    smallest_within,
+    summarise,
+    summarise_groups,
+)
+
+RUNS = ((0, 1234), (0, 1235), (1, 1234))
+LEVELS = (("none", 0.0), ("constant", 0.5), ("constant", 0.9), ("polynomial", 0.9))
+# Few distinct values, so that ties are common.
+POINTS = st.lists(st.tuples(st.integers(1, 5), st.sampled_from((0.5, 0.6, 0.7, 0.8))), max_size=12)
+
+
+def beats(one, other):
+    size, auc = one
+    other_size, other_auc = other
+    return size <= other_size and auc >= other_auc and (size < other_size or auc > other_auc)
+
+
+@given(POINTS)
+def test_front_is_what_brute_force_leaves(points):
+    sizes, aucs = [p[0] for p in points], [p[1] for p in points]
+    expected = [not any(beats(other, point) for other in points) for point in points]
+    assert pareto_front(sizes, aucs).tolist() == expected
+
+
+def test_what_is_not_finite_is_never_on_the_front():
+    front = pareto_front([1, np.nan, 2, 3], [0.7, 0.9, np.nan, 0.8])
+    assert front.tolist() == [True, False, False, True]
+
+
+@pytest.fixture
+def variants():
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "key": f"{split}-{seed}-{schedule}-{sparsity}-{precision}",
+            "model": "cnn",
+            "schedule": schedule,
+            "sparsity": sparsity,
+            "precision": precision,
+            "split_seed": split,
+            "training_seed": seed,
+            "auc": rng.uniform(0.6, 0.8),
+            "raw_bytes": rng.integers(10_000, 20_000),
+            "zip_bytes": rng.integers(1_000, 10_000),
+            "weights": 100,
+            "nonzero_weights": round(100 * (1 - sparsity)),
+            "latency_ms": rng.uniform(0.2, 2),
+            "latency_p95_ms": 3.0,
+            "baseline_latency_ms": rng.uniform(1, 2),
+        }
+        for (split, seed), (schedule, sparsity), precision in itertools.product(
+            RUNS, LEVELS, ("float32", "int8")
+        )
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.assign(auc_low=frame["auc"] - 0.05, auc_high=frame["auc"] + 0.03)
+
+
+def chosen(frame, schedule, sparsity, precision):
+    return frame[
+        (frame["schedule"] == schedule)
+        & (frame["sparsity"] == sparsity)
+        & (frame["precision"] == precision)
+    ]
+
+
+def in_order_of_runs(frame):
+    return frame.set_index(["split_seed", "training_seed"]).loc[list(RUNS)]
+
+
+def test_one_row_a_configuration_whatever_the_order(variants):
+    shuffled = variants.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(summarise(variants), summarise(shuffled))
+    assert len(summarise(variants)) == len(LEVELS) * 2
+    assert (summarise(variants)["runs"] == 3).all()
+
+
+def test_differences_are_paired_within_runs(variants):
+    row = chosen(summarise(variants), "constant", 0.9, "int8").iloc[0]
+    variant = in_order_of_runs(chosen(variants, "constant", 0.9, "int8"))
+    baseline = in_order_of_runs(chosen(variants, "none", 0.0, "float32"))
+    oracle = stats.ttest_rel(variant["auc"], baseline["auc"]).confidence_interval(0.95)
+    assert row["auc_difference"] == pytest.approx((variant["auc"] - baseline["auc"]).mean())
+    assert (row["auc_difference_low"], row["auc_difference_high"]) == pytest.approx(oracle)
+    ratios = baseline["zip_bytes"] / variant["zip_bytes"]
+    assert row["zip_ratio"] == pytest.approx(ratios.mean())
+    assert row["raw_ratio"] == pytest.approx((baseline["raw_bytes"] / variant["raw_bytes"]).mean())
+
+
+def test_speed_is_compared_with_the_baseline_of_the_same_measurement(variants):
+    row = chosen(summarise(variants), "polynomial", 0.9, "float32").iloc[0]
+    variant = chosen(variants, "polynomial", 0.9, "float32")
+    ratios = variant["baseline_latency_ms"] / variant["latency_ms"]
+    oracle = stats.ttest_1samp(ratios, 1).confidence_interval(0.95)
+    assert row["speedup"] == pytest.approx(ratios.mean())
+    assert (row["speedup_low"], row["speedup_high"]) == pytest.approx(oracle)
+
+
+def test_spread_is_over_runs_and_width_is_delongs(variants):
+    row = chosen(summarise(variants), "constant", 0.5, "int8").iloc[0]
+    aucs = chosen(variants, "constant", 0.5, "int8")["auc"]
+    assert row["auc_std"] == pytest.approx(np.std(aucs, ddof=1))
+    assert row["auc_half_width"] == pytest.approx(0.04)
+
+
+def test_a_single_run_has_no_interval(variants):
+    one = variants[(variants["split_seed"] == 1)]
+    row = chosen(summarise(one), "constant", 0.9, "int8").iloc[0]
+    assert row["runs"] == 1
+    assert np.isfinite(row["auc_difference"])
+    assert np.isnan(row[["auc_difference_low", "auc_std", "speedup_high"]].astype(float)).all()
+
+
+def test_unmeasured_latency_stays_unknown(variants):
+    variants.loc[variants["precision"] == "int8", "latency_ms"] = np.nan
+    row = chosen(summarise(variants), "constant", 0.9, "int8").iloc[0]
+    assert np.isnan(row["latency_ms"])
+    assert np.isnan(row["speedup"])
+
+
+def test_a_run_without_its_baseline_has_no_comparison(variants):
+    """As while a study is running."""
+    partial = variants[(variants["schedule"] != "none") | (variants["precision"] != "float32")]
+    assert summarise(partial)["auc_difference"].isna().all()
+    assert summarise(partial)["auc"].notna().all()
+
+
+def test_curves_start_at_the_baseline(variants):
+    summary = summarise(variants)
+    rows = curve(summary, model="cnn", schedule="constant", precision="int8")
+    assert rows["sparsity"].tolist() == [0.0, 0.5, 0.9]
+    assert rows["schedule"].tolist() == ["none", "constant", "constant"]
+    assert (rows["precision"] == "int8").all()
+
+
+def test_smallest_within_a_loss(variants):
+    summary = summarise(variants)
+    summary["auc_difference"] = -0.02
+    assert smallest_within(summary, loss=0.01).empty
+    summary.loc[[1, 4], "auc_difference"] = [-0.01, 0.02]
+    summary.loc[[1, 4], "zip_bytes"] = [500, 700]
+    assert smallest_within(summary, loss=0.01).index.tolist() == [1]
+
+
+def test_groups_are_averaged_over_runs(variants):
+    groups = pd.DataFrame(
+        [
+            {"variant": key, "group": group, "n": n, "positives": 10, "auc": auc,
+             "auc_low": auc - 0.1, "auc_high": auc + 0.1}
+            for key in variants["key"]
+            for group, n, auc in (("telegram", 90, 0.7), ("call-center", 100 + len(key) % 2, 0.6))
+        ]
+    )  # fmt: skip
+    groups.loc[groups["variant"].str.startswith("1-1234"), "auc"] += 0.3
+    rows = chosen(summarise_groups(groups, variants), "none", 0.0, "float32")
+    assert rows["group"].tolist() == ["call-center", "telegram"]
+    assert rows["auc"].tolist() == pytest.approx([0.7, 0.8])
+    assert rows["n"].iloc[1] == 90

@@ -80,8 +80,10 @@ def _status(options: argparse.Namespace) -> int:
         for store in stores
         for name in store.studies()["name"]
     ]
-    _show(pd.DataFrame(rows, columns=["study", "where", "finished", "jobs", "failed"]),
-          options)  # fmt: skip
+    if not rows and not options.json:
+        _say({}, "No studies yet; start with: edac run plans/quick.toml", options)
+        return 0
+    _show(pd.DataFrame(rows, columns=["study", "where", "finished", "jobs", "failed"]), options)
     return 0
 
 

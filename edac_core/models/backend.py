@@ -4,15 +4,35 @@ oneDNN is off by default on processors without AVX-512, where it still halves a 
 step of the CNN; tfmot needs Keras 2. Both are decided by the environment before the import.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import tensorflow as tf
-import tf_keras as keras
+
+@contextlib.contextmanager
+def _standard_error_closed() -> Iterator[None]:
+    """Drop what TensorFlow's C++ says while it starts, whatever the log level."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with _standard_error_closed():
+    import tensorflow as tf
+    import tf_keras as keras
+
+    # Looking for accelerators now has its complaints fall into the same hole.
+    tf.config.list_physical_devices()
 
 __all__ = ["keras", "tf", "use_threads"]
 

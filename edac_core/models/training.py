@@ -144,7 +144,7 @@ def _gradient_step(model: Any, examples: Examples) -> Any:
     labels = tf.constant(examples.labels.astype(np.float32)[:, np.newaxis])
     loss_of = keras.losses.BinaryCrossentropy()
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
     def gradients(batch: Any) -> Any:
         with tf.GradientTape() as tape:
             predicted = model(tf.gather(features, batch), training=True)
@@ -157,7 +157,7 @@ def _gradient_step(model: Any, examples: Examples) -> Any:
 def _update_step(model: Any, optimizer: Any) -> Any:
     variables = model.trainable_variables
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def update(gradients: Any) -> None:
         with tf.GradientTape() as tape:
             penalty = tf.add_n(model.losses) if model.losses else tf.constant(0.0)
@@ -175,7 +175,7 @@ def _validation_loss(model: Any, examples: Examples) -> Callable[[], float]:
     labels = tf.constant(examples.labels.astype(np.float32)[:, np.newaxis])
     loss_of = keras.losses.BinaryCrossentropy()
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def evaluate() -> Any:
         penalty = tf.add_n(model.losses) if model.losses else 0.0
         return loss_of(labels, model(features, training=False)) + penalty

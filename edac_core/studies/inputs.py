@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from edac_core.augment import EDAC_COPIES
 from edac_core.datasets import Dataset, open_dataset
 from edac_core.datasets.audit import Audit, audit
 from edac_core.datasets.split import split
 from edac_core.frontends import get_frontend
-from edac_core.frontends.extract import extract
-from edac_core.models.examples import Examples, Features
+from edac_core.frontends.extract import extract_each
+from edac_core.models.examples import Examples
 from edac_core.studies.plan import Data
 from edac_core.studies.store import SplitRecord
 
-AUGMENTATIONS = ("aug1", "aug2")
-"""Pipelines whose output on each positive training recording is added to the training set."""
+_FEATURES = "features.sqlite"
 
 Progress = Callable[[str, int, int], None]
 
@@ -110,37 +110,37 @@ def prepare_clean(
     sets = {name: rows for name, rows in table.groupby("set")}  # noqa: C416 - keys are labels
     config = get_frontend(frontend)
 
-    def features(rows: pd.DataFrame, pipeline: str | None = None) -> Features:
-        what = f"{pipeline or 'features'} of {len(rows)} recordings"
-        return extract(
-            rows, frontend=config, pipeline=pipeline, seed=seed, cache=cache, workers=workers,
+    def examples(rows: pd.DataFrame, pipelines: Sequence[str] = ("",)) -> list[Examples]:
+        what = f"{'augmented ' if any(pipelines) else ''}features, split {seed}"
+        arrays = extract_each(
+            rows, frontend=config, pipelines=pipelines, seed=seed, cache=cache / _FEATURES,
+            workers=workers,
             progress=None if progress is None else lambda done, of: progress(what, done, of),
         )  # fmt: skip
+        return [Examples(array, rows["label"].to_numpy(np.int64)) for array in arrays]
 
     positives = sets["train"].query("label == 1")
-    training = _stack(
-        [(features(sets["train"]), sets["train"]["label"])]
-        + [(features(positives, pipeline), positives["label"]) for pipeline in AUGMENTATIONS]
-    )
+    training = _joined(examples(sets["train"]) + examples(positives, EDAC_COPIES))
     columns = ["recording", "label", "group", "participant", "set"]
     fingerprint = _fingerprint(table, frontend=asdict(config), seed=seed)
     return SplitInputs(
         SplitRecord(fingerprint, seed, table[columns]),
         fingerprint,
         training,
-        _stack([(features(sets["validation"]), sets["validation"]["label"])]),
-        _stack([(features(sets["test"]), sets["test"]["label"])]),
+        _joined(examples(sets["validation"])),
+        _joined(examples(sets["test"])),
         tuple(sets["test"]["group"]),
     )
 
 
-def _stack(parts: list[tuple[Features, pd.Series]]) -> Examples:
-    features = np.concatenate([features for features, _ in parts])
-    labels = np.concatenate([labels.to_numpy(np.int64) for _, labels in parts])
-    return Examples(features, labels)
+def _joined(parts: list[Examples]) -> Examples:
+    return Examples(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
 
 
 def _fingerprint(table: pd.DataFrame, **config: Any) -> str:
     rows = table[["recording", "content", "label", "group", "set"]].to_csv(index=False)
-    described = json.dumps({"augmentations": AUGMENTATIONS, **config}, sort_keys=True)
+    described = json.dumps({"augmentations": EDAC_COPIES, **config}, sort_keys=True)
     return hashlib.sha256((rows + described).encode()).hexdigest()[:32]

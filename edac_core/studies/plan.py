@@ -118,7 +118,7 @@ def _build(kind: Any, values: Any, *, where: str) -> Any:
     for name, item in known.items():
         if name not in values and item.default is item.default_factory is MISSING:
             raise PlanError(f"{where} lacks the setting {name!r}.")
-    return kind(**{key: _checked_type(known[key].type, value, f"{key} in {where}")
+    return kind(**{key: _checked_type(str(known[key].type), value, f"{key} in {where}")
                    for key, value in values.items()})  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,6 @@ from edac_core.measure.latency import Latency
 from edac_core.measure.size import Size, unpack
 
 SCHEMA_VERSION = 1
-DATABASE = "studies.sqlite"
 _SCHEMA = Path(__file__).with_name("schema.sql")
 
 
@@ -117,19 +116,29 @@ class Store:
                 self._database.executescript(_SCHEMA.read_text(encoding="utf-8"))
         self._check_version()
 
-    @staticmethod
-    def exists(folder: Path) -> bool:
+    DATABASE: ClassVar[str] = "studies.sqlite"
+
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
         """Say whether there is a store in a folder."""
-        return (Path(folder) / DATABASE).is_file()
+        return (Path(folder) / cls.DATABASE).is_file()
 
     @property
     def path(self) -> Path:
         """The SQLite file."""
-        return self.folder / DATABASE
+        return self.folder / self.DATABASE
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def copy_database(self, folder: Path) -> None:
+        """Copy the database, whole and consistent, into another folder."""
+        with (
+            self._explained(),
+            contextlib.closing(sqlite3.connect(folder / self.DATABASE)) as copy,
+        ):
+            self._database.backup(copy)
 
     def finish(self) -> None:
         """Fold the write-ahead log into the database, so that the store is one file again."""
@@ -326,7 +335,7 @@ class Store:
         StoreError
             If the file is not here, or is damaged.
         """
-        path = self._model_path(sha256)
+        path = self.model_path(sha256)
         try:
             data = unpack(path.read_bytes())
         except FileNotFoundError:
@@ -346,7 +355,8 @@ class Store:
     def _models(self) -> Path:
         return self.folder / "models"
 
-    def _model_path(self, sha256: str) -> Path:
+    def model_path(self, sha256: str) -> Path:
+        """Return where a model file is, or would be."""
         return self._models / f"{sha256}.tflite.xz"
 
     @staticmethod
@@ -363,7 +373,7 @@ class Store:
         return database
 
     def _check_version(self) -> None:
-        found = int(self._query("SELECT value FROM meta WHERE name = 'schema'").iloc[0, 0])
+        found = int(str(self._query("SELECT value FROM meta WHERE name = 'schema'").iloc[0, 0]))
         if found != SCHEMA_VERSION:
             raise StoreError(
                 f"The store in {self.folder} has schema version {found}, this program reads "
@@ -388,7 +398,7 @@ class Store:
             ) from error
 
     def _write_model(self, variant: VariantResult) -> None:
-        path = self._model_path(variant.sha256)
+        path = self.model_path(variant.sha256)
         if not path.exists():
             _write_atomically(path, variant.packed)
 

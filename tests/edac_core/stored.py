@@ -35,6 +35,6 @@ def make_variant(split, precision="int8", content=b"model"):
     )
 
 
-def make_result(split, *precisions, weights=None):
-    variants = tuple(make_variant(split, precision, precision.encode()) for precision in precisions)
-    return JobResult(variants, 0.5, 1.5, ({"number": 1, "loss": 0.7},), weights, {"threads": 1})
+def make_result(split, *precisions, weights=None, variants=None):
+    made = variants or [make_variant(split, name, name.encode()) for name in precisions]
+    return JobResult(tuple(made), 0.5, 1.5, ({"number": 1, "loss": 0.7},), weights, {"threads": 1})

@@ -1,0 +1,1 @@
+"""Performance, measured side by side in one run: ``make bench``."""

@@ -1,0 +1,122 @@
+"""Making the store that comes with the project: whole studies, some of their model files.
+
+``python -m edac_core.studies.ship STUDY ...`` copies studies from this machine's store to
+``cache/shipped``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from edac_core.errors import StoreError
+from edac_core.locations import SHIPPED, local_cache
+from edac_core.studies.store import Store
+
+_DROP_THE_REST = (
+    "DELETE FROM studies WHERE name NOT IN (SELECT name FROM shipped)",
+    "DELETE FROM study_jobs WHERE study NOT IN (SELECT name FROM shipped)",
+    "DELETE FROM jobs WHERE key NOT IN (SELECT job FROM study_jobs)",
+    "DELETE FROM failures WHERE job NOT IN (SELECT job FROM study_jobs)",
+    "DELETE FROM variants WHERE job NOT IN (SELECT key FROM jobs)",
+    "DELETE FROM groups WHERE variant NOT IN (SELECT key FROM variants)",
+    "DELETE FROM latencies WHERE variant NOT IN (SELECT key FROM variants)",
+    "DELETE FROM splits WHERE key NOT IN (SELECT split FROM jobs)",
+    "UPDATE jobs SET weights = NULL",
+)
+
+Choice = Callable[[pd.DataFrame], "pd.Series[bool]"]
+
+
+def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:
+    """Choose the baselines and all int8 variants of each network's first run."""
+    runs = variants[["model", "split_seed", "training_seed"]]
+    first = runs.sort_values(list(runs)).drop_duplicates("model")
+    in_first = runs.apply(tuple, axis="columns").isin(
+        list(first.itertuples(index=False, name=None))
+    )
+    return in_first & ((variants["schedule"] == "none") | (variants["precision"] == "int8"))
+
+
+def ship(
+    studies: Sequence[str],
+    *,
+    source: Path,
+    target: Path,
+    choose: Choice = first_run_of_each_model,
+) -> int:
+    """Copy studies, their rows whole, to a store that is only read from then on.
+
+    Parameters
+    ----------
+    studies
+        Names.
+    source
+        Folder of the store that has them.
+    target
+        Folder of the store to make; one that is there is replaced.
+    choose
+        Says of a study's variants whose model files come along.
+
+    Returns
+    -------
+    int
+        Bytes of the new store.
+
+    Raises
+    ------
+    StoreError
+        If a study is unknown or not finished, or a chosen model file is missing.
+    """
+    with contextlib.closing(Store(source)) as store:
+        chosen = {sha for study in studies for sha in _files(store, study, choose)}
+        shutil.rmtree(target, ignore_errors=True)
+        (target / "models").mkdir(parents=True)
+        store.copy_database(target)
+        for sha in sorted(chosen):
+            store.model(sha)
+            shutil.copy(store.model_path(sha), target / "models")
+    _keep_only(studies, target)
+    return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+
+
+def _files(store: Store, study: str, choose: Choice) -> set[str]:
+    variants = store.variants(study)
+    if variants.empty or len(store.jobs(study)) < store.planned(study):
+        raise StoreError(f"Study {study!r} is not finished; run its plan to the end first.")
+    return set(variants.loc[choose(variants), "sha256"])
+
+
+def _keep_only(studies: Sequence[str], target: Path) -> None:
+    """Drop what belongs to no shipped study, and the baselines' weights."""
+    with contextlib.closing(sqlite3.connect(target / Store.DATABASE)) as database:
+        with database:
+            database.execute("CREATE TEMP TABLE shipped (name TEXT)")
+            database.executemany("INSERT INTO shipped VALUES (?)", [(name,) for name in studies])
+            for statement in _DROP_THE_REST:
+                database.execute(statement)
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("VACUUM")
+
+
+def main() -> int:
+    """Ship the studies named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="+")
+    parser.add_argument("--source", type=Path, default=local_cache())
+    parser.add_argument("--target", type=Path, default=SHIPPED)
+    options = parser.parse_args()
+    size = ship(options.studies, source=options.source, target=options.target)
+    sys.stdout.write(f"{options.target}: {size / 1e6:.1f} MB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

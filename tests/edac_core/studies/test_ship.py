@@ -1,0 +1,76 @@
+import pandas as pd
+import pytest
+import stored
+
+from edac_core.errors import StoreError
+from edac_core.studies.ship import first_run_of_each_model, ship
+from edac_core.studies.store import Store
+
+PRECISIONS = ("float32", "int8")
+
+
+@pytest.fixture
+def two_runs(filled, split):
+    """A study of two runs, and another study that shall stay behind."""
+    keys = []
+    for seed in (1, 2):
+        for schedule in ("none", "constant"):
+            keys.append(f"{schedule}{seed}")
+            config = stored.CONFIG | {"schedule": schedule, "split_seed": seed}
+            contents = [f"{keys[-1]} {precision}".encode() for precision in PRECISIONS]
+            variants = [
+                stored.make_variant(split, precision, content)
+                for precision, content in zip(PRECISIONS, contents, strict=True)
+            ]
+            result = stored.make_result(split, weights=b"npz", variants=variants)
+            filled.put_job(keys[-1], config, split.key, result)
+    filled.put_study("shipped", title="Shipped", plan={}, data={})
+    filled.claim("shipped", keys)
+    return filled
+
+
+def test_rows_come_whole_and_files_as_chosen(two_runs, tmp_path):
+    size = ship(["shipped"], source=two_runs.folder, target=tmp_path / "out")
+    copy = Store(tmp_path / "out", readonly=True)
+    before, after = two_runs.variants("shipped"), copy.variants("shipped")
+    pd.testing.assert_frame_equal(before.drop(columns="has_model"), after.drop(columns="has_model"))
+    shipped = after[after["has_model"]]
+    chosen = shipped[["schedule", "split_seed", "precision"]].itertuples(index=False, name=None)
+    assert set(chosen) == {("none", 1, "float32"), ("none", 1, "int8"), ("constant", 1, "int8")}
+    assert copy.model(shipped.iloc[0]["sha256"])
+    assert len(copy.scores(after["key"].iloc[-1])) == 14
+    assert size == sum(f.stat().st_size for f in (tmp_path / "out").rglob("*") if f.is_file())
+    copy.close()
+
+
+def test_other_studies_and_weights_stay_behind(two_runs, tmp_path):
+    ship(["shipped"], source=two_runs.folder, target=tmp_path / "out")
+    copy = Store(tmp_path / "out", readonly=True)
+    assert copy.studies()["name"].tolist() == ["shipped"]
+    assert copy.finished(["job"]) == set()
+    assert copy.weights("none1") is None
+    assert two_runs.weights("none1") == b"npz"
+    copy.close()
+
+
+def test_an_unfinished_study_is_refused_and_nothing_is_replaced(two_runs, tmp_path):
+    two_runs.claim("shipped", ["none1", "later"])
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "kept").touch()
+    with pytest.raises(StoreError, match="'shipped' is not finished"):
+        ship(["shipped"], source=two_runs.folder, target=target)
+    assert (target / "kept").exists()
+
+
+def test_the_first_run_is_chosen_for_each_model():
+    variants = pd.DataFrame(
+        {
+            "model": ["a", "a", "b", "b"],
+            "split_seed": [2, 1, 1, 1],
+            "training_seed": [1, 2, 3, 3],
+            "schedule": ["none"] * 3 + ["constant"],
+            "precision": ["float32"] * 4,
+        }
+    )
+    assert first_run_of_each_model(variants).tolist() == [False, True, True, False]

@@ -1,0 +1,175 @@
+# ruff: noqa: E501 - a table of mistakes reads best with a mistake a line
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from edac_core import __version__, cli
+from edac_core.cli import main
+
+PLAN = """
+name = "study"
+title = "Study"
+[data]
+dataset = "synthetic"
+[training]
+models = ["cnn"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_shipped_studies(monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "SHIPPED", tmp_path / "nothing shipped")
+
+
+@pytest.fixture
+def cache(filled):
+    return ["--cache", str(filled.folder)]
+
+
+def fails(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("edac: ")
+    assert output.err.count("\n") == 1
+    return status, output.err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_status_counts_jobs(cache, capsys):
+    assert main(["status", *cache, "--json"]) == 0
+    expected = {"study": "study", "where": "store", "finished": 1, "jobs": 1, "failed": 0}
+    assert json.loads(capsys.readouterr().out) == [expected]
+
+
+def test_status_without_any_study(tmp_path, capsys):
+    assert main(["status", "--cache", str(tmp_path)]) == 0
+    assert "No studies yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("style", "mark"), [("--json", '"auc"'), ("--csv", "auc,"), (None, " auc ")]
+)
+def test_table_prints_every_variant(cache, capsys, style, mark):
+    assert main(["table", "study", *cache, *([style] if style else [])]) == 0
+    output = capsys.readouterr().out
+    assert mark in output
+    assert output.count("constant") == 2
+
+
+def test_table_of_an_unknown_study_names_the_known(cache, capsys):
+    status, error = fails(capsys, "table", "stduy", *cache)
+    assert status == 2
+    assert "no study 'stduy'; choose from: study." in error
+
+
+def test_export_writes_the_file_of_the_variant(cache, tmp_path, capsys):
+    target = tmp_path / "model.tflite"
+    arguments = ["--sparsity", "0.5", "--schedule", "constant", "--precision", "int8"]
+    assert main(["export", "study", *arguments, "--output", str(target), *cache]) == 0
+    assert target.read_bytes() == b"int8"
+    assert "4 bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        (["--sparsity", "0.7", "--precision", "int8"], "no sparsity 0.7; choose from: 0.5."),
+        (["--sparsity", "0.5", "--precision", "int4"], "no precision int4; choose from: float32, int8."),
+        (["--sparsity", "0.5", "--precision", "int8", "--schedule", "cubic"], "no schedule cubic; choose from: constant."),
+        (["--sparsity", "0.5", "--precision", "int8", "--model", "cmm"], "no model cmm; choose from: cnn."),
+        (["--sparsity", "0.5", "--precision", "int8", "--schedule", "constant", "--split-seed", "9"], "no split_seed 9; choose from: 1."),
+    ],
+)  # fmt: skip
+def test_export_names_the_choice_that_is_not_there(cache, tmp_path, capsys, choice, sentence):
+    status, error = fails(capsys, "export", "study", *choice, "--output", tmp_path / "x", *cache)
+    assert status == 2
+    assert sentence in error
+
+
+def test_export_to_a_folder_that_is_not_there(cache, tmp_path, capsys):
+    arguments = ["--sparsity", 0.5, "--schedule", "constant", "--precision", "int8"]
+    target = tmp_path / "nowhere" / "model.tflite"
+    status, error = fails(capsys, "export", "study", *arguments, "--output", target, *cache)
+    assert status == 2
+    assert f"{target} cannot be written: No such file or directory" in error
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (PLAN + "epocs = 3", "[training] has no setting 'epocs'; did you mean 'epochs'."),
+        (PLAN.replace("synthetic", "sintetic"), "no data set 'sintetic'"),
+        (PLAN.replace('"cnn"', '"cnm"'), "no model 'cnm'"),
+        (PLAN + "[compression]\nsparsities = [1.5]", "Sparsity 1.5 is not a fraction"),
+        ("name", "is not valid TOML"),
+    ],
+)
+def test_a_plan_with_a_mistake_is_one_sentence(tmp_path, capsys, content, sentence):
+    path = tmp_path / "plan.toml"
+    path.write_text(content)
+    status, error = fails(capsys, "run", path, "--cache", tmp_path / "cache")
+    assert status == 2
+    assert sentence in error
+
+
+def test_missing_recordings_are_one_sentence(tmp_path, capsys):
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.replace('"synthetic"', '"covid19-cough"\npath = "nowhere"'))
+    status, error = fails(capsys, "run", path, "--cache", tmp_path / "cache", "--quiet")
+    assert status == 2
+    assert "edac data download covid19-cough" in error
+
+
+def test_a_csv_without_its_columns_is_one_sentence(tmp_path, capsys):
+    table = tmp_path / "mine.csv"
+    table.write_text("file,label\nx.wav,1\n")
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN.replace('"synthetic"', f'"folder"\npath = "{table}"'))
+    status, error = fails(capsys, "run", path, "--cache", tmp_path / "cache", "--quiet")
+    assert status == 2
+    assert "path" in error
+
+
+def test_a_damaged_store_is_one_sentence(filled, cache, capsys):
+    filled.close()
+    filled.path.write_bytes(b"junk" * 1000)
+    status, error = fails(capsys, "status", *cache)
+    assert status == 2
+    assert "cannot be used: file is not a database" in error
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch, cache, capsys):
+    def interrupt(_folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_stores", interrupt)
+    status, error = fails(capsys, "status", *cache)
+    assert status == 130
+    assert "run the same command again to go on" in error
+
+
+def test_data_list_names_the_data_sets(capsys):
+    assert main(["data", "list", "--json"]) == 0
+    assert {"covid19-cough", "folder", "synthetic"} <= set(
+        json.loads(capsys.readouterr().out)["datasets"]
+    )
+
+
+def test_data_audit_counts_verdicts(tmp_path, capsys):
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 22_050))
+    soundfile.write(tmp_path / "a.wav", noise[0], 22_050)
+    soundfile.write(tmp_path / "b.wav", noise[1], 22_050)
+    soundfile.write(tmp_path / "c.wav", noise[1] * 0, 22_050)
+    (tmp_path / "mine.csv").write_text("path,label\na.wav,1\nb.wav,0\nc.wav,0\n")
+    arguments = ["--path", str(tmp_path / "mine.csv"), "--cache", str(tmp_path), "--json"]
+    assert main(["data", "audit", "folder", *arguments]) == 0
+    verdicts = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert {row["verdict"]: row["recordings"] for row in verdicts} == {"usable": 2, "silent": 1}

@@ -89,10 +89,10 @@ def _time_features(data: Data, *, runs: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {"cold": [], "warm": []}
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            for state in seconds:
+            for taken in seconds.values():
                 start = time.perf_counter()
                 extract(usable, frontend=get_frontend("mfcc"), cache=Path(folder), workers=_WORKERS)
-                seconds[state].append(time.perf_counter() - start)
+                taken.append(time.perf_counter() - start)
     return seconds
 
 

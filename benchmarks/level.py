@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from edac_core.models import get_model
@@ -48,7 +49,7 @@ def load_inputs(path: Path) -> tuple[SplitInputs, list[Any]]:
         }
         weights = [arrays[name] for name in sorted(arrays.files) if name.startswith("weights_")]
         groups = tuple(arrays["groups"])
-    record = SplitRecord("bench", 0, None)  # type: ignore[arg-type] - jobs do not read it
+    record = SplitRecord("bench", 0, pd.DataFrame())
     return SplitInputs(record=record, fingerprint="bench", groups=groups, **sets), weights
 
 

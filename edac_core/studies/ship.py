@@ -37,12 +37,11 @@ Choice = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:
     """Choose the baselines and all int8 variants of each network's first run."""
-    runs = variants[["model", "split_seed", "training_seed"]]
-    first = runs.sort_values(list(runs)).drop_duplicates("model")
-    in_first = runs.apply(tuple, axis="columns").isin(
-        list(first.itertuples(index=False, name=None))
-    )
-    return in_first & ((variants["schedule"] == "none") | (variants["precision"] == "int8"))
+    keys = ["model", "split_seed", "training_seed"]
+    first = variants[keys].sort_values(keys).drop_duplicates("model")
+    in_first = variants[keys].merge(first, how="left", indicator="found")["found"].eq("both")
+    wanted = (variants["schedule"] == "none") | (variants["precision"] == "int8")
+    return wanted & in_first.set_axis(variants.index)
 
 
 def ship(

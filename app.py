@@ -1,0 +1,244 @@
+"""The first page, Trade-offs: how small can a cough classifier get before it gets worse."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import address, choices, frame, theme
+from dashboard import format as write
+from dashboard.charts import sparsity as curves
+from dashboard.charts import tradeoff
+from dashboard.charts.sparsity import SparsityCurves
+from dashboard.charts.tradeoff import Tradeoff
+from dashboard.choices import FIELDS, MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
+from dashboard.metrics import cells, draw_cells
+from dashboard.published import paper_curve
+from dashboard.studies import Study, find_studies, read_figures, read_model
+from dashboard.table import draw_variant_table, variant_table
+from dashboard.theme import PRECISIONS, SCHEDULES, model_title
+from dashboard.worth import draw_worth
+from edac_core.errors import StoreError
+
+TRADEOFF_HEIGHT, CURVE_HEIGHTS = 430, (158, 120, 145)
+LEGEND = (
+    "Ring: the variant above. Grey line: nothing is both smaller and better. Bars and bands: ± one "
+    "standard deviation between runs. Hollow grey: EDAC's published figures, by its own protocol "
+    "on other recordings."
+)
+QUANTITIES = (curves.AUC, curves.SIZE, curves.LATENCY)
+
+
+def main() -> None:
+    """Draw the page."""
+    frame.begin("Trade-offs")
+    studies, problems = find_studies()
+    frame.draw_problems(problems)
+    if not studies:
+        frame.nothing_yet()
+        return
+    address.arrive(FIELDS)
+    above = st.container()
+    with st.grid(4, min_column_width=150, key="pickers"):
+        study = pick_study(studies)
+        network = pick_network(study)
+        if network is not None:
+            pick_rest(network)
+    with above:
+        if network is not None:
+            st.markdown(choices.describe_start(network))
+        frame.draw_problems(address.complaints())
+    frame.draw_study_facts(study)
+    if network is not None:
+        draw_network(network)
+
+
+def pick_study(studies: Sequence[Study]) -> Study:
+    """Let the viewer choose a study."""
+    by_identifier = {study.identifier: study for study in studies}
+    titles = {study.identifier: study.title for study in studies}
+    chosen = _picker(STUDY, "Study", list(by_identifier), write=titles.__getitem__)
+    return by_identifier[chosen]
+
+
+def pick_network(study: Study) -> Network | None:
+    """Let the viewer choose one of a study's networks; None, and why, if there is none."""
+    try:
+        figures = read_figures(study)
+    except StoreError as error:
+        frame.draw_problems([str(error)])
+        return None
+    models = list(figures.summary["model"].unique())
+    if not models:
+        frame.draw_problems([
+            f"The study “{study.title}” has no finished variant yet; come back when its run has "
+            "got further, or choose another study."
+        ])  # fmt: skip
+        return None
+    model = _picker(MODEL, "Model", models, write=model_title)
+    return Network(study, figures, model)
+
+
+def pick_rest(network: Network) -> None:
+    """Let the viewer choose precision and schedule, and settle what the slider offers."""
+    precision = _picker(
+        PRECISION, "Precision", network.precisions,
+        default=str(network.start["precision"]),
+        help="How a weight is stored. " + _explained(PRECISIONS, network.precisions),
+    )  # fmt: skip
+    schedule = _picker(
+        SCHEDULE, "Schedule", network.schedules,
+        default=choices.default_schedule(network),
+        help="How pruning goes about it. " + _explained(SCHEDULES, network.schedules),
+    )  # fmt: skip
+    levels = network.levels(schedule=schedule, precision=precision)
+    address.settle(SPARSITY, levels, default=choices.default_level(network, levels))
+    numbers = [str(number) for number in range(1, len(network.runs) + 1)]
+    address.settle(RUN, numbers, default=numbers[0])
+
+
+@st.fragment
+def draw_network(network: Network) -> None:
+    """Draw all that changes with the slider."""
+    state = st.session_state
+    precision, schedule = state[PRECISION.key], state[SCHEDULE.key]
+    levels = network.levels(schedule=schedule, precision=precision)
+    sparsity = st.select_slider(
+        "Sparsity", levels, key=SPARSITY.key, format_func=write.per_cent,
+        help="The share of the weights that pruning sets to zero.",
+    )  # fmt: skip
+    row = network.row(schedule=schedule, sparsity=sparsity, precision=precision)
+    draw_cells(cells(row, network.baseline))
+    draw_worth(network.study, network.groups(row))
+    left, right = st.columns([11, 10])
+    with left:
+        draw_tradeoff_panel(network, schedule=schedule, precision=precision, sparsity=sparsity)
+        draw_download(network, row)
+    with right:
+        draw_curve_panels(network, schedule=schedule, precision=precision, sparsity=sparsity)
+    draw_variant_table(variant_table(network.summary, chosen=row.name))
+    address.write(FIELDS)
+
+
+def draw_tradeoff_panel(
+    network: Network, *, schedule: str, precision: str, sparsity: float
+) -> None:
+    """Draw AUC against size."""
+    chart = _tradeoff(network, network.key, schedule=schedule, precision=precision)
+    chosen = chart.point(schedule=schedule, sparsity=sparsity, precision=precision)
+    spec = tradeoff.draw_tradeoff(chart, chosen, ink=theme.ink())
+    st.vega_lite_chart(
+        spec, height=TRADEOFF_HEIGHT, key="tradeoff",
+        alt=f"AUC against zip size of every variant of {model_title(network.model)}",
+    )  # fmt: skip
+    st.markdown(f":small[{LEGEND}]")
+
+
+def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsity: float) -> None:
+    """Draw AUC, size and latency against sparsity."""
+    charts = _curves(network, network.key, schedule=schedule, precision=precision)
+    for chart, height in zip(charts, CURVE_HEIGHTS, strict=True):
+        spec = curves.draw_sparsity_curves(
+            chart,
+            chart.point(schedule=schedule, sparsity=sparsity),
+            first=chart is charts[0],
+            last=chart is charts[-1],
+            ink=theme.ink(),
+        )
+        quantity = chart.quantity
+        st.vega_lite_chart(
+            spec, height=height, key=quantity.column,
+            alt=f"{quantity.question} {precision}, by schedule, beside EDAC's published curve",
+        )  # fmt: skip
+
+
+def draw_download(network: Network, row: pd.Series) -> None:
+    """Offer the chosen variant's file, one a run."""
+    seeds = network.runs
+    names = {
+        str(number): f"Run {number} (split {split}, seed {seed})"
+        for number, (split, seed) in enumerate(seeds, start=1)
+    }
+    place, button = st.columns([3, 2], vertical_alignment="bottom")
+    number = place.selectbox(
+        "Run", list(names), key=RUN.key, format_func=names.__getitem__,
+        help="Each run trained its own network; any of them is a fair sample.",
+    )  # fmt: skip
+    split, seed = seeds[int(number) - 1]
+    files = network.files(row)
+    found = files[(files["split_seed"] == split) & (files["training_seed"] == seed)]
+    if found.empty or not found["has_model"].iloc[0]:
+        button.button("Download .tflite", disabled=True, width="stretch")
+        st.markdown(":small[This file is not in the store; run the study's plan to make it.]")
+        return
+    sha256 = str(found["sha256"].iloc[0])
+    button.download_button(
+        "Download .tflite",
+        functools.partial(read_model, network.study, sha256),
+        file_name=_file_name(row, number),
+        mime="application/octet-stream",
+        on_click="ignore",
+        width="stretch",
+        icon=":material/download:",
+    )
+
+
+def _file_name(row: pd.Series, run: str) -> str:
+    level = write.per_cent_in_address(row["sparsity"])
+    return f"{row['model']}-{row['schedule']}-{level}-{row['precision']}-run{run}.tflite"
+
+
+# What is cached here is shared by all sessions and never changed, so it need not be copied.
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _tradeoff(
+    _network: Network,
+    key: object,  # noqa: ARG001 - for the cache
+    *,
+    schedule: str,
+    precision: str,
+) -> Tradeoff:
+    published = paper_curve(_network.model, schedule, precision)
+    return tradeoff.tradeoff(_network.summary, published)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _curves(
+    _network: Network,
+    key: object,  # noqa: ARG001 - for the cache
+    *,
+    schedule: str,
+    precision: str,
+) -> tuple[SparsityCurves, ...]:
+    ours = _network.curves(precision=precision)
+    published = paper_curve(_network.model, schedule, precision)
+    return tuple(
+        curves.sparsity_curves(ours, published, quantity=quantity, precision=precision)
+        for quantity in QUANTITIES
+    )
+
+
+def _picker(
+    field: address.Field,
+    label: str,
+    options: Sequence[str],
+    *,
+    default: str | None = None,
+    write: Callable[[str], str] = str,
+    help: str | None = None,  # noqa: A002 - Streamlit's name
+) -> str:
+    address.settle(field, options, default=default or options[0])
+    chosen = st.selectbox(
+        label, options, key=field.key, format_func=write, help=help, on_change=address.touch
+    )
+    return str(chosen)
+
+
+def _explained(looks: Any, names: Sequence[str]) -> str:
+    return "; ".join(f"**{name}**: {looks[name].help}" for name in names if name in looks) + "."
+
+
+main()

@@ -1,0 +1,88 @@
+"""The page's address is its state: a link reopens what its sender saw.
+
+What the viewer does with a widget wins over the address; an address that the page did not write
+itself (a link, the browser's back button) wins over the widgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+_WRITTEN, _ASKED, _COMPLAINTS, _TOUCHED = "_written", "_asked", "_complaints", "_touched"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One choice of the page: its key in the address and how it is named and written there."""
+
+    key: str
+    noun: str
+    write: Callable[..., str] = str
+    same: Callable[[str, str], bool] = str.__eq__
+
+
+def arrive(fields: Sequence[Field]) -> None:
+    """Note what the address asks for, if it is not what the page itself wrote there."""
+    state = st.session_state
+    touched = state.pop(_TOUCHED, False)
+    asked = {field.key: st.query_params.get(field.key) for field in fields}
+    if touched:
+        state[_COMPLAINTS] = {}
+    if touched or asked == state.get(_WRITTEN):
+        state[_ASKED] = {}
+        return
+    state[_ASKED] = {key: text for key, text in asked.items() if text is not None}
+    state[_COMPLAINTS] = {}
+    for field in fields:
+        state.pop(field.key, None)
+
+
+def touch() -> None:
+    """Note that the viewer changed a widget; use as its `on_change`."""
+    st.session_state[_TOUCHED] = True
+
+
+def settle(field: Field, options: Sequence[T], *, default: T) -> T:
+    """Choose what a widget shows: what the address asks, what stood there, or the default.
+
+    A value that is not among the options is replaced; one from the address leaves a complaint.
+    """
+    state = st.session_state
+    asked = state[_ASKED].pop(field.key, None)
+    if asked is not None:
+        state[field.key] = _option_written(field, options, asked, default=default)
+    if state.get(field.key) not in options:
+        state[field.key] = default
+    chosen: T = state[field.key]
+    return chosen
+
+
+def complaints() -> list[str]:
+    """Return a sentence for each part of the address that could not be followed."""
+    return list(st.session_state[_COMPLAINTS].values())
+
+
+def write(fields: Sequence[Field]) -> None:
+    """Write the choices into the address."""
+    written = {field.key: field.write(st.session_state[field.key]) for field in fields}
+    st.session_state[_WRITTEN] = written
+    if st.query_params.to_dict() != written:
+        st.query_params.from_dict(written)
+
+
+def _option_written(field: Field, options: Sequence[T], text: str, *, default: T) -> T:
+    for option in options:
+        if field.same(field.write(option), text):
+            return option
+    offered = ", ".join(field.write(option) for option in options)
+    st.session_state[_COMPLAINTS][field.key] = (
+        f"The address asks for {field.noun} “{text[:60]}”, which is not here: showing "
+        f"“{field.write(default)}” instead (there is {offered})."
+    )
+    return default

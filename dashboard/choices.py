@@ -1,0 +1,158 @@
+"""What the viewer can choose on the first page, and where the page opens."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dashboard import format as write
+from dashboard.address import Field
+from dashboard.studies import Figures, Study
+from dashboard.theme import PRECISIONS, SCHEDULES, in_order, model_title
+from edac_core.studies.jobs import BASELINE
+from edac_core.studies.select import CONFIGURATION, REFERENCE_PRECISION, curve, smallest_within
+
+TOLERATED_LOSS = 0.01
+"""The page opens at the smallest variant that loses no more AUC than this."""
+
+
+def _same_per_cent(written: str, asked: str) -> bool:
+    try:
+        return math.isclose(float(written), float(asked.rstrip(" %")), abs_tol=1e-9)
+    except ValueError:
+        return False
+
+
+STUDY = Field("study", "study")
+MODEL = Field("model", "model")
+PRECISION = Field("precision", "precision")
+SCHEDULE = Field("schedule", "schedule")
+SPARSITY = Field("sparsity", "sparsity", write.per_cent_in_address, _same_per_cent)
+RUN = Field("run", "run")
+FIELDS = (STUDY, MODEL, PRECISION, SCHEDULE, SPARSITY, RUN)
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of a study: what can be chosen of it, and its figures.
+
+    What is derived is computed once: the slider asks for it again and again.
+    """
+
+    study: Study
+    figures: Figures
+    model: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What distinguishes this network, as it stands now, from all others."""
+        return (self.study.shelf.folder, self.study.shelf.version, self.study.name, self.model)
+
+    @functools.cached_property
+    def summary(self) -> pd.DataFrame:
+        """The network's variants, averaged over runs."""
+        summary = self.figures.summary
+        return summary[summary["model"] == self.model]
+
+    @property
+    def schedules(self) -> list[str]:
+        """Schedules by which it was pruned, or the baseline alone."""
+        found = set(self.summary["schedule"]) - {BASELINE}
+        return in_order(found, SCHEDULES) or [BASELINE]
+
+    @property
+    def precisions(self) -> list[str]:
+        """Precisions in which it was stored."""
+        return in_order(set(self.summary["precision"]), PRECISIONS)
+
+    @functools.cached_property
+    def runs(self) -> list[tuple[int, int]]:
+        """Its pairs of split seed and training seed."""
+        seeds = self.figures.variants.query("model == @self.model")
+        pairs = zip(seeds["split_seed"], seeds["training_seed"], strict=True)
+        return sorted(set(pairs))
+
+    @functools.cached_property
+    def baseline(self) -> pd.Series | None:
+        """The row of the float32 baseline, if it is finished."""
+        found = self._rows(schedule=BASELINE, sparsity=0.0, precision=REFERENCE_PRECISION)
+        return None if found.empty else found.iloc[0]
+
+    @functools.cached_property
+    def start(self) -> pd.Series:
+        """The row at which the page opens."""
+        kept = smallest_within(self.summary, loss=TOLERATED_LOSS)
+        return (self.summary if kept.empty else kept).iloc[0]
+
+    def levels(self, *, schedule: str, precision: str) -> list[float]:
+        """Return the sparsities of one schedule, from 0 (the baseline) on."""
+        rows = curve(self.summary, model=self.model, schedule=schedule, precision=precision)
+        return [float(level) for level in rows["sparsity"]]
+
+    def curves(self, *, precision: str) -> dict[str, pd.DataFrame]:
+        """Return the rows of each schedule by sparsity, from the baseline on."""
+        return {
+            schedule: curve(self.summary, model=self.model, schedule=schedule, precision=precision)
+            for schedule in self.schedules
+        }
+
+    def row(self, *, schedule: str, sparsity: float, precision: str) -> pd.Series:
+        """Return the row of one variant; sparsity 0 is the baseline whatever the schedule."""
+        wanted = schedule if sparsity else BASELINE
+        return self._rows(schedule=wanted, sparsity=sparsity, precision=precision).iloc[0]
+
+    def files(self, row: pd.Series) -> pd.DataFrame:
+        """Return the variants, one a run, that a row is the mean of."""
+        variants = self.figures.variants
+        return variants[_same_configuration(variants, row)]
+
+    def groups(self, row: pd.Series) -> pd.DataFrame:
+        """Return the AUC within each source of the variant in a row."""
+        groups = self.figures.groups
+        return groups[_same_configuration(groups, row)]
+
+    def _rows(self, *, schedule: str, sparsity: float, precision: str) -> pd.DataFrame:
+        return self.summary[
+            (self.summary["schedule"] == schedule)
+            & (self.summary["sparsity"] == sparsity)
+            & (self.summary["precision"] == precision)
+        ]
+
+
+def default_schedule(network: Network) -> str:
+    """Return the schedule at which the page opens."""
+    schedule = str(network.start["schedule"])
+    return schedule if schedule in network.schedules else network.schedules[0]
+
+
+def default_level(network: Network, levels: Sequence[float]) -> float:
+    """Return the level at which the page opens: the start's, or the closest there is."""
+    return min(levels, key=lambda level: abs(level - float(network.start["sparsity"])))
+
+
+def describe_start(network: Network) -> str:
+    """Say in a sentence what the figures answer: how small one can go."""
+    row = network.start
+    name = model_title(network.model)
+    kind = " trained on synthetic recordings" if network.study.synthetic else ""
+    if network.baseline is None or not row["auc_difference"] >= -TOLERATED_LOSS:
+        return f"The float32 baselines of {name} are not finished yet, so nothing is compared."
+    level = "without pruning"
+    if row["schedule"] != BASELINE:
+        level = f"with {write.per_cent(row['sparsity'])} of its weights pruned ({row['schedule']})"
+    return (
+        f"The smallest {name} here{kind} that loses at most {TOLERATED_LOSS} AUC on average is "
+        f"**{row['precision']} {level}: {write.size(row['zip_bytes'])}, "
+        f"{write.smaller(row['zip_ratio'])}**."
+    )
+
+
+def _same_configuration(frame: pd.DataFrame, row: pd.Series) -> pd.Series:
+    same = pd.Series(data=True, index=frame.index)
+    for name in CONFIGURATION:
+        same &= frame[name] == row[name]
+    return same

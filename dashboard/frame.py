@@ -1,0 +1,92 @@
+"""What every page has: title, navigation, and the facts of the study at the foot of the sidebar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import format as write
+from dashboard.studies import Study
+from dashboard.worth import DISCLAIMER, describe_protocol
+
+NAME = "EDAC Explorer"
+SETS = {"train": "to train", "validation": "to validate", "test": "to test"}
+PROMISE = "the smallest cough classifier you can still trust"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page in the navigation."""
+
+    script: str
+    title: str
+    icon: str
+
+
+PAGES = (Page("app.py", "Trade-offs", ":material/scatter_plot:"),)
+
+
+def begin(title: str) -> None:
+    """Set the page up and draw its title and the navigation; call it first."""
+    st.set_page_config(page_title=f"{title} - {NAME}", layout="wide")
+    with st.sidebar:
+        for page in PAGES:
+            st.page_link(page.script, label=page.title, icon=page.icon)
+    st.subheader(f"{NAME}: {PROMISE}", anchor=False)
+
+
+def draw_problems(sentences: Iterable[str]) -> None:
+    """Say what went wrong and what to do about it."""
+    if listed := "\n\n".join(write.literally(sentence) for sentence in sentences):
+        st.warning(listed, icon=":material/warning:")
+
+
+def nothing_yet() -> None:
+    """Say what to do while there is no study."""
+    st.info(
+        "There is no study to show yet. Run a plan from the command line, then reload this page:",
+        icon=":material/science:",
+    )
+    st.code("python -m edac_core run plans/quick.toml", language="shell")
+
+
+def draw_study_facts(study: Study) -> None:
+    """Draw what a study is about at the foot of the sidebar."""
+    with st.sidebar:
+        st.divider()
+        st.markdown("\n\n".join(f":small[{line}]" for line in _facts(study)))
+
+
+def _facts(study: Study) -> list[str]:
+    data = study.data
+    lines = [f"**{write.literally(study.title)}**"]
+    if "recordings" in data:
+        lines.append(f"{data.get('title', data.get('dataset', ''))}: {data['recordings']} usable "
+                     f"recordings{_dropped(data.get('dropped', {}))}.")  # fmt: skip
+    if sets := data.get("sets"):
+        lines.append(", ".join(f"{sets[n]} {use}" for n, use in SETS.items() if n in sets) + ".")
+    lines.append(describe_protocol(study))
+    if facts := data.get("metadata_auc"):
+        lines.append(_metadata(facts))
+    if data.get("licence"):
+        lines.append(f"Licence: {data['licence']}.")
+    return [*lines, f"**{DISCLAIMER}**"]
+
+
+def _dropped(reasons: dict[str, int]) -> str:
+    if not reasons:
+        return ""
+    return " (left out: " + ", ".join(f"{count} {why}" for why, count in reasons.items()) + ")"
+
+
+def _metadata(facts: dict[str, float]) -> str:
+    listed = ", ".join(f"{_words(name)} {write.auc(value)}" for name, value in facts.items())
+    return f"AUC of facts about the files alone, without listening: {listed}."
+
+
+def _words(name: str) -> str:
+    """Write the name of a property without its unit."""
+    return re.sub("_(dbfs|db|hz)$", "", name).replace("_", " ")

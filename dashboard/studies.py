@@ -1,0 +1,175 @@
+"""The studies that are here, read once and kept until a store changes.
+
+Shipped studies are read-only; those of this machine may be growing while they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from edac_core import locations
+from edac_core.errors import StoreError
+from edac_core.studies.select import CONFIGURATION, summarise, summarise_groups
+from edac_core.studies.store import Store
+
+LOCAL_PREFIX = "local/"
+_UNREADABLE = (StoreError, ValueError, KeyError)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A store as it stands now; `version` changes whenever it is written to."""
+
+    folder: str
+    live: bool
+    version: str
+
+    def open(self) -> closing[Store]:
+        """Open the store for reading; use as a context."""
+        return closing(Store(Path(self.folder), readonly=True, live=self.live))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study and the facts that say what its figures are worth.
+
+    `identifier` is its name in the page's address: a study of this machine that is named as a
+    shipped one has a prefix.
+    """
+
+    shelf: Shelf
+    name: str
+    identifier: str
+    title: str
+    plan: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the recordings were made by a program."""
+        return bool(self.data.get("synthetic"))
+
+    @property
+    def protocol(self) -> str:
+        """How recordings were divided: "clean" or "paper"."""
+        return str(self.plan.get("data", {}).get("protocol", "unknown"))
+
+    @property
+    def test_recordings(self) -> int:
+        """Recordings in the test set."""
+        return int(self.data.get("sets", {}).get("test", 0))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a page shows of a study.
+
+    `variants` has one row a file, as `Store.variants`; `summary` and `groups` are means over
+    runs, as `edac_core.studies.select` makes them.
+    """
+
+    variants: pd.DataFrame
+    summary: pd.DataFrame
+    groups: pd.DataFrame
+
+
+def find_studies() -> tuple[list[Study], list[str]]:
+    """Return the studies that can be read, and a sentence for each store that cannot."""
+    studies: dict[str, Study] = {}
+    problems = []
+    for shelf in _shelves():
+        try:
+            for study in _studies_on(shelf):
+                identifier = study.identifier
+                if identifier in studies:
+                    identifier = LOCAL_PREFIX + identifier
+                studies[identifier] = _renamed(study, identifier)
+        except _UNREADABLE as error:
+            problems.append(_sentence(error, shelf))
+    return list(studies.values()), problems
+
+
+def read_figures(study: Study) -> Figures:
+    """Read a study's variants and average them over its runs.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    try:
+        return _read_figures(study.shelf, study.name)
+    except (ValueError, KeyError) as error:
+        raise StoreError(_sentence(error, study.shelf)) from error
+
+
+def read_model(study: Study, sha256: str) -> bytes:
+    """Return a model file, checked against its digest.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or damaged.
+    """
+    with study.shelf.open() as store:
+        return store.model(sha256)
+
+
+def _shelves() -> Iterator[Shelf]:
+    for folder, live in ((locations.SHIPPED, False), (locations.local_cache(), True)):
+        if Store.exists(folder):
+            yield Shelf(str(folder), live, _version(folder))
+
+
+def _version(folder: Path) -> str:
+    """Fingerprint a store without opening it; what is not yet in the file is in its log."""
+    parts = (Store.DATABASE, f"{Store.DATABASE}-wal", "models")
+    return ",".join(_stamp(folder / part) for part in parts)
+
+
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns}:{found.st_size}"
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _studies_on(shelf: Shelf) -> list[Study]:
+    with shelf.open() as store:
+        rows = store.studies().to_dict("records")
+    return [
+        Study(shelf, row["name"], row["name"], row["title"], row["plan"], row["data"])
+        for row in rows
+    ]
+
+
+@st.cache_data(max_entries=16, show_spinner="Reading the study")
+def _read_figures(shelf: Shelf, name: str) -> Figures:
+    with shelf.open() as store:
+        variants, groups = store.variants(name), store.groups(name)
+    variants = variants.astype({"sparsity": float}).sort_values(
+        [*CONFIGURATION, "split_seed", "training_seed"], ignore_index=True
+    )
+    return Figures(variants, summarise(variants), summarise_groups(groups, variants))
+
+
+def _renamed(study: Study, identifier: str) -> Study:
+    return Study(study.shelf, study.name, identifier, study.title, study.plan, study.data)
+
+
+def _sentence(error: Exception, shelf: Shelf) -> str:
+    if isinstance(error, StoreError):
+        return str(error)
+    return (
+        f"The study store in {shelf.folder} holds what this program did not write; "
+        "remove it and run the study's plan again."
+    )

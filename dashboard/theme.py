@@ -1,0 +1,86 @@
+"""One meaning, one look: how precisions, schedules, papers and the chosen variant are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import streamlit as st
+
+PAPER_COLOUR = "#858585"
+"""What a paper published is hollow and grey."""
+
+CHOSEN_COLOUR = "#C2519B"
+"""The ring around the chosen variant, and the line at the slider's position."""
+
+
+@dataclass(frozen=True)
+class PrecisionLook:
+    """How a precision is named and coloured (Okabe & Ito's palette)."""
+
+    colour: str
+    help: str
+
+
+@dataclass(frozen=True)
+class ScheduleLook:
+    """How a schedule is drawn: the dash of its line and the shape of its points."""
+
+    dash: tuple[int, ...]
+    shape: str
+    help: str
+
+
+PRECISIONS = {
+    "float32": PrecisionLook("#0072B2", "32-bit weights, as trained"),
+    "float16": PrecisionLook("#009E73", "weights rounded to 16 bits"),
+    "int8": PrecisionLook("#D55E00", "weights rounded to 8 bits"),
+}
+
+SCHEDULES = {
+    "polynomial": ScheduleLook((1, 0), "circle", "weights are removed little by little"),
+    "constant": ScheduleLook((6, 4), "square", "all weights to go are removed at once"),
+}
+
+INKS = {"light": "#3A424B", "dark": "#D5D9DE"}
+
+_OTHER_PRECISION = PrecisionLook("#E69F00", "another precision")
+_OTHER_SCHEDULE = ScheduleLook((10, 3, 2, 3), "triangle-up", "another schedule")
+
+PAPER_DASH = (2, 3)
+FRONT_COLOUR = "#6E7781"
+UNPRUNED_SHAPE = "diamond"
+
+MODELS = {
+    "cnn": "CNN",
+    "cnn_lstm": "CNN-LSTM",
+    "dense_a": "Dense A",
+    "dense_b": "Dense B",
+    "dense_c": "Dense C",
+}
+
+
+def model_title(name: str) -> str:
+    """Return a network's name for people."""
+    return MODELS.get(name, name)
+
+
+def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return names once each, in the order of the known ones; others follow by name."""
+    rank = {name: position for position, name in enumerate(known)}
+    return sorted(set(found), key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def precision_look(name: str) -> PrecisionLook:
+    """Return how a precision is drawn; one that has no look of its own gets a common one."""
+    return PRECISIONS.get(name, _OTHER_PRECISION)
+
+
+def schedule_look(name: str) -> ScheduleLook:
+    """Return how a schedule is drawn; one that has no look of its own gets a common one."""
+    return SCHEDULES.get(name, _OTHER_SCHEDULE)
+
+
+def ink() -> str | None:
+    """Return the colour of words in charts: Streamlit's own is too faint on a light page."""
+    return INKS.get(st.context.theme.type or "")

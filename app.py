@@ -17,12 +17,12 @@ from dashboard.charts.sparsity import SparsityCurves
 from dashboard.charts.tradeoff import Tradeoff
 from dashboard.choices import FIELDS, MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
 from dashboard.metrics import cells, draw_cells
-from dashboard.published import paper_curve
 from dashboard.studies import Study, find_studies, read_figures, read_model
 from dashboard.table import draw_variant_table, variant_table
 from dashboard.theme import PRECISIONS, SCHEDULES, model_title
 from dashboard.worth import draw_worth
 from edac_core.errors import StoreError
+from edac_core.papers import published_curve
 
 TRADEOFF_HEIGHT, CURVE_HEIGHTS = 430, (158, 120, 145)
 LEGEND = (
@@ -30,6 +30,7 @@ LEGEND = (
     "standard deviation between runs. Hollow grey: EDAC's published figures, by its own protocol "
     "on other recordings."
 )
+_DAMAGED = "_damaged"
 QUANTITIES = (curves.AUC, curves.SIZE, curves.LATENCY)
 
 
@@ -181,10 +182,21 @@ def draw_download(network: Network, row: pd.Series) -> None:
         functools.partial(read_model, network.study, sha256),
         file_name=_file_name(row, number),
         mime="application/octet-stream",
-        on_click="ignore",
+        on_click=_check_file,
+        args=(network.study, sha256),
         width="stretch",
         icon=":material/download:",
     )
+    if problem := st.session_state.pop(_DAMAGED, None):
+        frame.draw_problems([problem])
+
+
+def _check_file(study: Study, sha256: str) -> None:
+    """Note why a file that was asked for cannot be had."""
+    try:
+        read_model(study, sha256)
+    except StoreError as error:
+        st.session_state[_DAMAGED] = str(error)
 
 
 def _file_name(row: pd.Series, run: str) -> str:
@@ -201,7 +213,7 @@ def _tradeoff(
     schedule: str,
     precision: str,
 ) -> Tradeoff:
-    published = paper_curve(_network.model, schedule, precision)
+    published = published_curve(_network.model, schedule, precision)
     return tradeoff.tradeoff(_network.summary, published)
 
 
@@ -214,7 +226,7 @@ def _curves(
     precision: str,
 ) -> tuple[SparsityCurves, ...]:
     ours = _network.curves(precision=precision)
-    published = paper_curve(_network.model, schedule, precision)
+    published = published_curve(_network.model, schedule, precision)
     return tuple(
         curves.sparsity_curves(ours, published, quantity=quantity, precision=precision)
         for quantity in QUANTITIES

@@ -30,7 +30,6 @@ def compact(ink: str | None) -> dict[str, Any]:
             "padding": 0,
             "symbolOpacity": 1,
             "columnPadding": 14,
-            "layout": {"bottom": {"direction": "vertical", "margin": 2}},
             **words,
         },
     }

@@ -14,6 +14,7 @@ from dashboard.charts import PADDING, TOOLTIP, compact, size_axis
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
 
 PAPER = "EDAC"
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _paper_line(
     published: pd.DataFrame, quantity: Quantity, levels: tuple[float, ...]
 ) -> pd.DataFrame:
     """Put the paper's levels between ours; it has none beyond our last to stand on."""
-    published = published[published["sparsity"].between(levels[0], levels[-1])]
+    published = published[published["sparsity"] <= levels[-1] + _SAME]
     value = published[quantity.published] * quantity.unit
     return pd.DataFrame(
         {
@@ -232,7 +233,7 @@ def _slider_line() -> dict[str, Any]:
     return {
         "data": {"name": "chosen"},
         "mark": {"type": "rule", "color": CHOSEN_COLOUR, "strokeWidth": 1.5, "opacity": 0.8},
-        "encoding": {"y": None},
+        "encoding": {"y": {"value": 0}, "y2": {"value": "height"}},
     }
 
 

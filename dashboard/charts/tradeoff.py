@@ -190,7 +190,7 @@ def _colour(chart: Tradeoff) -> dict[str, Any]:
         "field": "precision",
         "type": "nominal",
         "scale": {"domain": precisions, "range": [precision_look(p).colour for p in precisions]},
-        "legend": {"title": None, "orient": "bottom"},
+        "legend": {"title": None, "orient": "top"},
     }
 
 

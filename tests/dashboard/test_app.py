@@ -1,0 +1,238 @@
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from edac_core.studies.store import Store
+
+APP = Path(__file__).parents[2] / "app.py"
+
+
+def open_page(**query):
+    test = AppTest.from_file(APP, default_timeout=30)
+    for name, value in query.items():
+        test.query_params[name] = value
+    return test.run()
+
+
+def address(test):
+    """The page's address: what a test put there stands in a list, what the page wrote does not."""
+    held = test.query_params.items()
+    return {name: text if isinstance(text, str) else text[0] for name, text in held}
+
+
+def metric(test, label):
+    (found,) = [item for item in test.metric if item.label == label]
+    return found
+
+
+def warnings(test):
+    return "\n".join(item.value.replace("\\", "") for item in test.warning)
+
+
+@pytest.fixture
+def shipped(stores, made_up):
+    stores(shipped=made_up)
+
+
+def test_first_sight_answers_the_question(shipped):
+    test = open_page()
+    assert not test.exception
+    assert not test.warning
+    assert [item.label for item in test.metric] == [
+        "AUC", "Zip size", "File size", "Latency", "Weights left"
+    ]  # fmt: skip
+    assert "x smaller" in metric(test, "Zip size").delta
+    text = " ".join(item.value for item in test.markdown)
+    assert "smallest CNN here" in text
+    assert "190 test recordings, clean protocol" in text
+    assert "AUC within source: call" in text
+    assert "Research, not a diagnosis." in text
+
+
+def test_the_address_holds_every_choice(shipped):
+    test = open_page()
+    assert set(address(test)) == {"study", "model", "precision", "schedule", "sparsity", "run"}
+
+
+def test_a_link_reopens_what_its_sender_saw(shipped):
+    sent = {"study": "made-up", "model": "cnn_lstm", "precision": "float16",
+            "schedule": "constant", "sparsity": "95", "run": "2"}  # fmt: skip
+    test = open_page(**sent)
+    assert not test.warning
+    assert address(test) == sent
+    assert test.select_slider(key="sparsity").value == 0.95
+    assert [test.selectbox(key=key).value for key in ("model", "precision", "schedule", "run")] == [
+        "cnn_lstm", "float16", "constant", "2"
+    ]  # fmt: skip
+
+
+def test_the_slider_changes_figures_and_address(shipped):
+    test = open_page(precision="int8", schedule="polynomial", sparsity="0")
+    assert metric(test, "Weights left").delta == "100 %"
+    test.select_slider(key="sparsity").set_value(0.95).run()
+    assert address(test)["sparsity"] == "95"
+    assert metric(test, "Weights left").delta == "5 %"
+
+
+def test_a_picker_changes_figures_and_address_and_keeps_the_rest(shipped):
+    test = open_page(precision="float32", schedule="constant", sparsity="50", run="3")
+    before = metric(test, "File size").value
+    test.selectbox(key="precision").set_value("int8").run()
+    assert metric(test, "File size").value != before
+    assert address(test) == {
+        "study": "made-up", "model": "cnn", "precision": "int8", "schedule": "constant",
+        "sparsity": "50", "run": "3",
+    }  # fmt: skip
+
+
+def test_an_address_from_elsewhere_wins_over_the_widgets(shipped):
+    """As the browser's back button sends it."""
+    test = open_page(sparsity="50")
+    test.select_slider(key="sparsity").set_value(0.95).run()
+    test.query_params["sparsity"] = "0"
+    test.run()
+    assert test.select_slider(key="sparsity").value == 0
+
+
+def test_the_float32_baseline_is_compared_with_nothing(shipped):
+    test = open_page(precision="float32", sparsity="0")
+    assert {metric(test, label).delta for label in ("AUC", "Zip size", "Latency")} == {
+        "the baseline itself"
+    }
+
+
+@pytest.mark.parametrize("key", ["study", "model", "precision", "schedule", "sparsity", "run"])
+def test_what_an_address_asks_in_vain_is_said_and_replaced(shipped, key):
+    test = open_page(**{key: "nonsense"})
+    assert not test.exception
+    assert f"asks for {key} “nonsense”, which is not here" in warnings(test)
+    assert address(test)[key] != "nonsense"
+    assert len(test.metric) == 5
+
+
+def test_several_complaints_are_one_notice_and_go_with_the_next_choice(shipped):
+    test = open_page(model="rnn", sparsity="42")
+    assert len(test.warning) == 1
+    test.selectbox(key="precision").set_value("float16").run()
+    assert not test.warning
+
+
+def test_an_address_cannot_bring_its_own_markdown(shipped):
+    test = open_page(model="![x](http://example.org/x.png)")
+    assert "![x](" not in test.warning[0].value
+    assert "![x](http" in warnings(test)
+
+
+def test_no_study_says_what_to_do(stores):
+    test = open_page()
+    assert not test.exception
+    assert "no study to show yet" in test.info[0].value
+    assert test.code[0].value.startswith("python -m edac_core run ")
+    assert not test.metric
+
+
+def test_a_damaged_store_is_a_sentence_and_the_rest_works(stores, made_up, tmp_path):
+    (tmp_path / Store.DATABASE).write_bytes(b"damaged" * 1000)
+    stores(shipped=made_up, local=tmp_path)
+    test = open_page()
+    assert not test.exception
+    assert str(tmp_path.name) in warnings(test)
+    assert len(test.metric) == 5
+
+
+def test_a_damaged_table_is_a_sentence(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    damaged = Store(tmp_path / "store")
+    damaged._database.execute("DROP TABLE variants")
+    damaged.close()
+    stores(local=tmp_path / "store")
+    test = open_page()
+    assert not test.exception
+    assert "cannot be used" in warnings(test)
+    assert test.selectbox(key="study").value == "made-up"
+
+
+def test_a_study_without_variants_yet_is_a_sentence(stores, tmp_path):
+    store = Store(tmp_path)
+    store.put_study("young", title="Young", plan={}, data={})
+    store.close()
+    stores(local=tmp_path)
+    test = open_page()
+    assert not test.exception
+    assert "“Young” has no finished variant yet" in warnings(test)
+
+
+def test_a_missing_model_file_disables_its_download_only(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    for file in (tmp_path / "store" / "models").iterdir():
+        file.unlink()
+    stores(local=tmp_path / "store")
+    test = open_page()
+    assert not test.exception
+    assert [button.label for button in test.button if button.disabled] == ["Download .tflite"]
+    assert any("not in the store" in item.value for item in test.markdown)
+    assert len(test.metric) == 5
+
+
+def test_a_damaged_model_file_is_a_sentence_when_asked_for(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    for file in (tmp_path / "store" / "models").iterdir():
+        file.write_bytes(b"damaged")
+    stores(local=tmp_path / "store")
+    test = open_page()
+    assert not test.warning
+    test.get("download_button")[0].click().run()
+    assert not test.exception
+    assert ".tflite.xz is damaged; delete it and run" in warnings(test)
+    assert len(test.metric) == 5
+
+
+def test_synthetic_recordings_are_said_plainly(stores, tmp_path, build):
+    build(tmp_path, runs=((0, 1),), precisions=("float32",), data={"synthetic": True})
+    stores(local=tmp_path)
+    test = open_page()
+    assert not test.exception
+    text = " ".join(item.value for item in test.markdown)
+    assert "Synthetic recordings: the scores say nothing of coughs" in text
+    assert "trained on synthetic recordings" in text
+
+
+def test_the_download_is_the_stores_file(shipped, made_up, monkeypatch):
+    offered = {}
+    monkeypatch.setattr(
+        st.delta_generator.DeltaGenerator,
+        "download_button",
+        lambda _, label, data, file_name, **__: offered.update(label=label, data=data,
+                                                                name=file_name),
+    )  # fmt: skip
+    open_page(precision="int8", schedule="constant", sparsity="95", run="2")
+    assert offered["name"] == "cnn-constant-95-int8-run2.tflite"
+    variants = Store(made_up, readonly=True).variants("made-up")
+    wanted = variants.query(
+        "model == 'cnn' and precision == 'int8' and schedule == 'constant' and sparsity == 0.95 "
+        "and split_seed == 0 and training_seed == 1235"
+    )
+    assert hashlib.sha256(offered["data"]()).hexdigest() == wanted["sha256"].item()
+
+
+def test_the_dashboard_never_imports_tensorflow(made_up):
+    code = f"""
+import sys
+from pathlib import Path
+from edac_core import locations
+locations.SHIPPED = Path({str(made_up)!r})
+from streamlit.testing.v1 import AppTest
+test = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
+assert not test.exception and len(test.metric) == 5
+print([name for name in ("tensorflow", "tf_keras") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=APP.parent
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,69 @@
+import pytest
+
+from dashboard.choices import (
+    SPARSITY,
+    Network,
+    default_level,
+    default_schedule,
+    describe_start,
+)
+from dashboard.studies import find_studies, read_figures
+from edac_core.studies.select import smallest_within
+
+
+@pytest.fixture
+def network(stores, made_up):
+    stores(shipped=made_up)
+    (study,), _ = find_studies()
+    return Network(study, read_figures(study), "cnn")
+
+
+def test_what_can_be_chosen_is_in_the_usual_order(network):
+    assert network.precisions == ["float32", "float16", "int8"]
+    assert network.schedules == ["polynomial", "constant"]
+    assert network.levels(schedule="constant", precision="int8") == [0.0, 0.5, 0.95]
+    assert network.runs == [(0, 1234), (0, 1235), (1, 1234)]
+
+
+def test_only_this_networks_rows(network):
+    assert set(network.summary["model"]) == {"cnn"}
+    row = network.row(schedule="constant", sparsity=0.5, precision="int8")
+    assert (row["model"], row["schedule"], row["sparsity"]) == ("cnn", "constant", 0.5)
+    assert len(network.files(row)) == 3
+    assert set(network.files(row)["schedule"]) == {"constant"}
+    assert network.groups(row)["group"].tolist() == ["call-center", "telegram"]
+
+
+def test_no_sparsity_is_the_baseline_of_any_schedule(network):
+    row = network.row(schedule="constant", sparsity=0.0, precision="float32")
+    assert row.name == network.baseline.name
+
+
+def test_the_page_opens_at_the_smallest_that_keeps_its_auc(network):
+    start = smallest_within(network.summary, loss=0.01).iloc[0]
+    levels = network.levels(schedule=default_schedule(network), precision=start["precision"])
+    assert default_level(network, levels) == start["sparsity"]
+    assert start["precision"] in describe_start(network)
+    assert "x smaller" in describe_start(network)
+
+
+@pytest.mark.parametrize("hidden", ["none", "constant"])
+def test_a_study_that_is_still_running_can_be_shown(stores, tmp_path, build, hidden):
+    levels = [level for level in (("none", 0.0), ("constant", 0.5)) if level[0] != hidden]
+    build(tmp_path, levels=levels, precisions=("float32", "int8"))
+    stores(local=tmp_path)
+    (study,), _ = find_studies()
+    network = Network(study, read_figures(study), "cnn")
+    levels = network.levels(schedule=default_schedule(network), precision="int8")
+    assert default_level(network, levels) in levels
+    assert describe_start(network)
+
+
+@pytest.mark.parametrize("asked", ["99.9", "99.90", "99.9 %", "99.9%"])
+def test_sparsity_is_understood_as_people_write_it(asked):
+    assert SPARSITY.same("99.9", asked)
+
+
+@pytest.mark.parametrize("asked", ["99", "", "nan", "ninety", "0.999"])
+def test_other_sparsities_are_not(asked):
+    assert not SPARSITY.same("99.9", asked)

@@ -1,0 +1,85 @@
+import shutil
+
+import pytest
+
+from dashboard.studies import find_studies, read_figures, read_model
+from edac_core.errors import StoreError
+from edac_core.studies.store import Store
+
+
+def test_nothing_anywhere_is_no_problem(stores):
+    assert find_studies() == ([], [])
+
+
+def test_a_study_says_what_it_is(stores, made_up):
+    stores(shipped=made_up)
+    (study,), problems = find_studies()
+    assert (study.name, study.title, study.protocol) == ("made-up", "Made-up coughs", "clean")
+    assert (study.test_recordings, study.synthetic, problems) == (190, False, [])
+
+
+def test_namesakes_stay_apart(stores, made_up, tmp_path, build):
+    build(tmp_path, title="Mine", runs=((0, 1),), precisions=("float32",))
+    stores(shipped=made_up, local=tmp_path)
+    studies, _ = find_studies()
+    assert [study.identifier for study in studies] == ["made-up", "local/made-up"]
+    assert [study.title for study in studies] == ["Made-up coughs", "Mine"]
+
+
+def test_a_damaged_store_is_a_sentence_and_the_other_still_works(stores, made_up, tmp_path):
+    (tmp_path / Store.DATABASE).write_bytes(b"not a database" * 100)
+    stores(shipped=made_up, local=tmp_path)
+    studies, (problem,) = find_studies()
+    assert [study.name for study in studies] == ["made-up"]
+    assert str(tmp_path) in problem
+
+
+def test_figures_are_read_once_and_again_when_the_store_grows(stores, tmp_path, build, monkeypatch):
+    small = {"levels": [("none", 0.0)], "precisions": ("float32",)}
+    build(tmp_path, runs=((0, 1),), **small)
+    stores(local=tmp_path)
+    (study,), _ = find_studies()
+    assert len(read_figures(study).variants) == 1
+    monkeypatch.setattr(Store, "variants", None)
+    assert len(read_figures(study).variants) == 1
+    monkeypatch.undo()
+    stores(local=tmp_path)
+    build(tmp_path, runs=((0, 2), (0, 3)), **small)
+    (study,), _ = find_studies()
+    assert len(read_figures(study).variants) == 2
+
+
+def test_reading_shows_what_a_running_study_has_written(stores, tmp_path, build):
+    """Rows that SQLite still keeps in its log are seen, and change the version."""
+    build(tmp_path, runs=((0, 1),), levels=[("none", 0.0)], precisions=("float32",))
+    stores(local=tmp_path)
+    (before,), _ = find_studies()
+    writer = Store(tmp_path)
+    writer.put_study("other", title="Other", plan={}, data={})
+    after, _ = find_studies()
+    writer.close()
+    assert [study.name for study in after] == ["made-up", "other"]
+    assert after[0].shelf.version != before.shelf.version
+
+
+def test_reading_leaves_the_shipped_store_as_it_is(stores, made_up, tmp_path):
+    shipped = tmp_path / "shipped"
+    shutil.copytree(made_up, shipped)
+    listed = {path: path.stat().st_mtime_ns for path in shipped.rglob("*")}
+    stores(shipped=shipped)
+    read_figures(find_studies()[0][0])
+    assert {path: path.stat().st_mtime_ns for path in shipped.rglob("*")} == listed
+
+
+def test_a_model_is_the_stores(stores, made_up):
+    stores(shipped=made_up)
+    (study,), _ = find_studies()
+    sha256 = read_figures(study).variants["sha256"].iloc[0]
+    assert read_model(study, sha256) == Store(made_up, readonly=True).model(sha256)
+
+
+def test_a_missing_model_is_a_sentence(stores, made_up):
+    stores(shipped=made_up)
+    (study,), _ = find_studies()
+    with pytest.raises(StoreError, match="0123456789ab is not in"):
+        read_model(study, "0123456789abcdef")

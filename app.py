@@ -52,6 +52,7 @@ def main() -> None:
     with above:
         if network is not None:
             st.markdown(choices.describe_start(network))
+            frame.draw_progress(choices.describe_progress(network))
         frame.draw_problems(address.complaints())
     frame.draw_study_facts(study)
     if network is not None:

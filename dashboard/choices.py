@@ -151,6 +151,18 @@ def describe_start(network: Network) -> str:
     )
 
 
+def describe_progress(network: Network) -> str | None:
+    """Say in a sentence that a study is still growing; None if every variant has every run."""
+    runs, most = network.summary["runs"], len(network.runs)
+    behind = int((runs < most).sum())
+    if not behind:
+        return None
+    return (
+        f"{behind} of {len(runs)} variants do not have all {most} runs yet, so means along a line "
+        "can rest on different runs; differences from the baseline are still taken within a run."
+    )
+
+
 def _same_configuration(frame: pd.DataFrame, row: pd.Series) -> pd.Series:
     same = pd.Series(data=True, index=frame.index)
     for name in CONFIGURATION:

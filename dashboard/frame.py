@@ -44,6 +44,12 @@ def draw_problems(sentences: Iterable[str]) -> None:
         st.warning(listed, icon=":material/warning:")
 
 
+def draw_progress(sentence: str | None) -> None:
+    """Say that what is shown is still growing."""
+    if sentence:
+        st.info(sentence, icon=":material/hourglass_top:")
+
+
 def nothing_yet() -> None:
     """Say what to do while there is no study."""
     st.info(

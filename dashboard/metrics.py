@@ -130,7 +130,7 @@ def _latency(row: pd.Series, *, is_baseline: bool) -> Cell:
     value = write.milliseconds(row["latency_ms"])
     note = f"95 % under {write.milliseconds(row['latency_p95_ms'])}"
     if value == write.UNKNOWN:
-        change, tone, note = "run the study here", "gray", "latency belongs to a machine"
+        change, tone, note = "not yet", "gray", "measured when a run ends"
     return Cell("Latency", value, change, tone, note, _LATENCY_HELP)
 
 

@@ -53,6 +53,7 @@ def draw_variant_table(table: pd.DataFrame) -> None:
         height=320,
         hide_index=True,
         key="variants",
+        placeholder="\N{EN DASH}",
         column_config={**_COLUMNS},
         alt="All variants of this network, smallest zip first",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+_NARROW = 10
 PADDING = {"left": 0, "top": 2, "right": 10, "bottom": 0}
 TOOLTIP = {"field": "sentence", "type": "nominal"}
 
@@ -36,9 +37,14 @@ def compact(ink: str | None) -> dict[str, Any]:
 
 
 def size_axis(sizes: Iterable[float], *, title: str, steps: Sequence[int]) -> dict[str, Any]:
-    """Return a logarithmic axis of bytes, with marks at these steps of each power of ten."""
-    known = [size for size in sizes if size > 0]
-    marks = [step * 10**power for power in range(3, 9) for step in steps]
-    shown = [m for m in marks if known and min(known) / steps[-1] <= m <= max(known) * steps[-1]]
+    """Return a logarithmic axis of bytes, with marks at these steps of each power of ten.
+
+    Sizes that lie close together get more marks, so that at least one is among them.
+    """
+    known = [size for size in sizes if size > 0] or [1e6]
+    if max(known) < _NARROW * min(known):
+        steps = (1, 2, 5)
+    marks = [step * 10**power for power in range(2, 9) for step in steps]
+    shown = [mark for mark in marks if min(known) / 10 <= mark <= max(known) * 10]
     label = "datum.value < 1e6 ? datum.value / 1e3 + ' kB' : datum.value / 1e6 + ' MB'"
     return {"title": title, "values": shown, "labelExpr": label}

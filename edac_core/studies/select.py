@@ -116,9 +116,11 @@ def curve(summary: pd.DataFrame, *, model: str, schedule: str, precision: str) -
 def smallest_within(summary: pd.DataFrame, *, loss: float) -> pd.DataFrame:
     """Return the smallest variant whose AUC is at most `loss` below the float32 baseline's.
 
-    The mean paired difference decides. The frame has one row, or none if no variant qualifies.
+    The mean paired difference decides, among variants that have as many runs as any has. The
+    frame has one row, or none if no variant qualifies.
     """
-    kept = summary[summary["auc_difference"] >= -loss]
+    complete = summary["runs"] == summary["runs"].max()
+    kept: pd.DataFrame = summary[complete & (summary["auc_difference"] >= -loss)]
     return kept.nsmallest(1, "zip_bytes")
 
 

@@ -5,6 +5,7 @@ from dashboard.choices import (
     Network,
     default_level,
     default_schedule,
+    describe_progress,
     describe_start,
 )
 from dashboard.studies import find_studies, read_figures
@@ -67,3 +68,12 @@ def test_sparsity_is_understood_as_people_write_it(asked):
 @pytest.mark.parametrize("asked", ["99", "", "nan", "ninety", "0.999"])
 def test_other_sparsities_are_not(asked):
     assert not SPARSITY.same("99.9", asked)
+
+
+def test_a_study_whose_runs_are_complete_says_nothing(network):
+    assert describe_progress(network) is None
+
+
+def test_variants_that_lack_runs_are_counted(network):
+    network.summary.loc[network.summary.index[:2], "runs"] = 1
+    assert describe_progress(network).startswith("2 of 15 variants do not have all 3 runs yet")

@@ -24,7 +24,8 @@ def convert(model: Any, precision: str) -> bytes:
         A ``tf_keras.Model``; it is not changed, but for the sign of its zeros.
     precision
         ``float32``; ``float16``, which stores weights in half precision; ``int8``, dynamic
-        range quantisation, which stores weights in 8 bits and scales activations at run time.
+        range quantisation, which stores weights in 8 bits (min-max; one scale a dense matrix, one
+        a convolution's channel) and scales activations at run time.
 
     Raises
     ------
@@ -70,6 +71,10 @@ def _as_float16(converter: Any) -> None:
 
 def _as_int8(converter: Any) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # One scale a matrix, as the papers had it. With one a unit, the converter's newer default,
+    # units that the regularisers have silenced keep their noise at full resolution: the CNN's zip
+    # is ten times larger and its AUC the same.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001
 
 
 _CONFIGURE: dict[str, Callable[[Any], None]] = dict(

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edac_core.compress.quantization import PRECISIONS, convert, drop_negative_zeros
 from edac_core.errors import ModelError, PlanError
+from edac_core.measure.size import count_weights
 from edac_core.models.backend import keras, tf
 from edac_core.models.training import seed_everything
 from edac_core.runtime import Variant
@@ -32,6 +33,14 @@ def test_scores_as_keras_does(network, precision):
 def test_precisions_differ_in_what_they_store(network):
     sizes = [len(convert(network, precision)) for precision in PRECISIONS]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_int8_has_one_scale_a_dense_matrix():
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+    kernel = np.random.default_rng(0).uniform(-1, 1, (64, 64)).astype(np.float32)
+    kernel[:, :32] *= 1e-4
+    model.set_weights([kernel, np.zeros(64, np.float32)])
+    assert count_weights(convert(model, "int8")) == (64 * 64, pytest.approx(64 * 32, rel=0.01))
 
 
 def test_negative_zeros_cost_nothing_in_a_zip():

@@ -126,7 +126,14 @@ def draw_tradeoff(
                 "axis": {"title": "AUC (mean over runs)", "format": ".2f"},
             },
         },
-        "layer": [_front(), _published(), _error_bars(chart), _points(chart), _ring()],
+        "layer": [
+            _front(),
+            _published(),
+            _error_bars(chart),
+            _points(chart),
+            _chosen_point(chart),
+            _ring(),
+        ],
     }
 
 
@@ -153,35 +160,49 @@ def _error_bars(chart: Tradeoff) -> dict[str, Any]:
 
 
 def _points(chart: Tradeoff) -> dict[str, Any]:
-    schedules = in_order(chart.points["schedule"], (UNPRUNED, *SCHEDULES))
-    shapes = [
-        UNPRUNED_SHAPE if name == UNPRUNED else schedule_look(name).shape for name in schedules
-    ]
     return {
         "data": {"name": "points"},
         "mark": {"type": "point", "filled": True, "size": 55},
         "encoding": {
             "color": _colour(chart),
-            "shape": {
-                "field": "schedule",
-                "type": "nominal",
-                "scale": {"domain": schedules, "range": shapes},
-                "legend": {"title": None, "orient": "bottom", "symbolFillColor": FRONT_COLOUR,
-                           "symbolStrokeWidth": 0},
-            },
-            "opacity": {
-                "condition": {"test": "datum.on_front", "value": 1},
-                "value": 0.65,
-            },
+            "shape": _shape(chart),
+            "opacity": {"condition": {"test": "datum.on_front", "value": 1}, "value": 0.65},
             "tooltip": TOOLTIP,
         },
-    }  # fmt: skip
+    }
+
+
+def _chosen_point(chart: Tradeoff) -> dict[str, Any]:
+    """Draw the chosen variant once more, above those that cover it."""
+    return {
+        "data": {"name": "chosen"},
+        "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
+        "encoding": {"color": _colour(chart), "shape": _shape(chart)},
+    }
 
 
 def _ring() -> dict[str, Any]:
     mark = {"type": "point", "filled": False, "size": 330, "color": CHOSEN_COLOUR,
             "strokeWidth": 3, "opacity": 1}  # fmt: skip
     return {"data": {"name": "chosen"}, "mark": mark, "encoding": {"tooltip": TOOLTIP}}
+
+
+def _shape(chart: Tradeoff) -> dict[str, Any]:
+    schedules = in_order(chart.points["schedule"], (UNPRUNED, *SCHEDULES))
+    shapes = [
+        UNPRUNED_SHAPE if name == UNPRUNED else schedule_look(name).shape for name in schedules
+    ]
+    return {
+        "field": "schedule",
+        "type": "nominal",
+        "scale": {"domain": schedules, "range": shapes},
+        "legend": {
+            "title": None,
+            "orient": "bottom",
+            "symbolFillColor": FRONT_COLOUR,
+            "symbolStrokeWidth": 0,
+        },
+    }
 
 
 def _colour(chart: Tradeoff) -> dict[str, Any]:

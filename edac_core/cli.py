@@ -18,7 +18,7 @@ from edac_core.datasets.download import download
 from edac_core.datasets.location import data_root
 from edac_core.errors import EdacError, StoreError
 from edac_core.locations import SHIPPED, local_cache
-from edac_core.progress import reporter
+from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies.plan import load_plan
 from edac_core.studies.store import Store
 
@@ -56,7 +56,10 @@ def _run(options: argparse.Namespace) -> int:
     from edac_core.studies.run import run_study  # noqa: PLC0415 - Dask takes a second to import
 
     plan = load_plan(options.plan)
-    with reporter(quiet=options.quiet, as_json=options.json) as listener:
+    with (
+        libraries_write_to(options.cache / "run.log") as screen,
+        reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
+    ):
         summary = run_study(
             plan,
             cache=options.cache,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -19,11 +21,42 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from edac_core.errors import StoreError
+
 EventListener = Callable[[Any], None]
 
 
 @contextlib.contextmanager
-def reporter(*, quiet: bool, as_json: bool) -> Iterator[EventListener]:
+def libraries_write_to(path: Path) -> Iterator[TextIO]:
+    """Send standard error, which native libraries and workers chat on, to the end of a file.
+
+    Yields
+    ------
+    file
+        What standard error was, for those who have something to say to people.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.open("ab")
+    except OSError as error:
+        raise StoreError(
+            f"The log {path} cannot be written ({error.strerror}): choose another --cache folder."
+        ) from error
+    with log, os.fdopen(os.dup(2), "w") as screen:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield screen
+        finally:
+            os.dup2(screen.fileno(), 2)
+
+
+@contextlib.contextmanager
+def reporter(*, quiet: bool, as_json: bool, screen: TextIO) -> Iterator[EventListener]:
     """Give a listener for `edac_core.studies.run.run_study`.
 
     Parameters
@@ -32,13 +65,15 @@ def reporter(*, quiet: bool, as_json: bool) -> Iterator[EventListener]:
         Show nothing.
     as_json
         Print every event as a line of JSON on standard output.
+    screen
+        Where bars and lines are drawn.
     """
     if as_json:
         yield _print_json
     elif quiet:
         yield _ignore
     else:
-        with _bars() as bars:
+        with _bars(screen) as bars:
             yield _Display(bars)
 
 
@@ -51,14 +86,14 @@ def _print_json(event: Any) -> None:
     sys.stdout.flush()
 
 
-def _bars() -> Progress:
+def _bars(screen: TextIO) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console(file=screen),
     )
 
 

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from edac_core.frontends import get_frontend
+from edac_core.frontends.extract import extract
+from edac_core.studies.inputs import open_data, prepare_clean
+from edac_core.studies.plan import Data
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def data(cache):
+    return open_data(
+        Data(dataset="synthetic", options={"n": 60, "seed": 5}), cache=cache, workers=1
+    )
+
+
+@pytest.fixture(scope="module")
+def inputs(data, cache):
+    return prepare_clean(data.audit.usable, seed=1, frontend="mfcc", cache=cache, workers=1)
+
+
+def members(inputs, name):
+    table = inputs.record.recordings
+    return table[table["set"] == name]
+
+
+def test_every_recording_is_in_one_set(data, inputs):
+    table = inputs.record.recordings
+    assert sorted(table["recording"]) == sorted(data.audit.usable["recording"])
+    assert set(table["set"]) == {"train", "validation", "test"}
+
+
+def test_no_participant_is_in_two_sets(inputs):
+    assert inputs.record.recordings.groupby("participant")["set"].nunique().eq(1).all()
+
+
+def test_only_positives_of_the_training_set_are_augmented(inputs):
+    train = members(inputs, "train")
+    positives = int(train["label"].sum())
+    labels = inputs.training.labels
+    assert len(labels) == len(train) + 2 * positives
+    assert labels.sum() == 3 * positives
+    for name, examples in (("validation", inputs.validation), ("test", inputs.test)):
+        assert len(examples.labels) == len(members(inputs, name))
+
+
+def test_features_stand_beside_their_labels(data, inputs, cache):
+    for name, examples in (("validation", inputs.validation), ("test", inputs.test)):
+        rows = members(inputs, name).merge(data.audit.usable[["recording", "path"]])
+        again = extract(rows, frontend=get_frontend("mfcc"), cache=None, workers=1)
+        np.testing.assert_array_equal(examples.features, again)
+        np.testing.assert_array_equal(examples.labels, rows["label"])
+    assert inputs.groups == tuple(members(inputs, "test")["group"])
+
+
+def test_augmented_copies_differ_from_their_originals(inputs):
+    train = members(inputs, "train")
+    originals = inputs.training.features[: len(train)][train["label"] == 1]
+    copies = inputs.training.features[len(train) :].reshape(2, *originals.shape)
+    for copy in copies:
+        assert not np.isclose(copy, originals).all(axis=(1, 2, 3)).any()
+
+
+def test_another_seed_tests_other_recordings(data, inputs, cache):
+    other = prepare_clean(data.audit.usable, seed=2, frontend="mfcc", cache=cache, workers=1)
+    assert set(members(other, "test")["recording"]) != set(members(inputs, "test")["recording"])
+    assert other.fingerprint != inputs.fingerprint
+
+
+def test_the_same_recordings_give_the_same_inputs(data, inputs, cache):
+    again = prepare_clean(data.audit.usable, seed=1, frontend="mfcc", cache=cache, workers=1)
+    assert again.fingerprint == inputs.fingerprint
+    np.testing.assert_array_equal(again.training.features, inputs.training.features)
+
+
+def test_a_changed_label_gives_another_fingerprint(data, inputs, cache):
+    changed = data.audit.usable.copy()
+    first = changed.index[changed["recording"] == members(inputs, "test")["recording"].iloc[0]]
+    changed.loc[first, "label"] = 1 - changed.loc[first, "label"]
+    again = prepare_clean(changed, seed=1, frontend="mfcc", cache=cache, workers=1)
+    assert again.fingerprint != inputs.fingerprint
+
+
+def test_facts_say_what_the_page_shows(data):
+    facts = data.facts()
+    assert facts["synthetic"]
+    assert facts["recordings"] == 60
+    assert facts["positives"] == data.audit.usable["label"].sum()
+    assert sum(facts["groups"].values()) == 60
+    assert all(0 <= auc <= 1 for auc in facts["metadata_auc"].values())

@@ -1,0 +1,116 @@
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from sklearn.metrics import roc_auc_score
+
+from edac_core.measure.size import unpack
+from edac_core.models import MODELS, ModelSpec
+from edac_core.models.backend import keras
+from edac_core.runtime import Variant
+from edac_core.studies.inputs import SplitInputs
+from edac_core.studies.jobs import Job
+from edac_core.studies.store import SplitRecord
+from edac_core.studies.work import pack_weights, run_job, unpack_weights
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_model():
+    spec = ModelSpec(
+        name="tiny", title="Tiny", frontend="mfcc", build=tiny.network,
+        optimizer=lambda: keras.optimizers.Adam(1e-2), batch_size=32, epochs=6, patience=3,
+        fine_tuning_epochs=3,
+    )  # fmt: skip
+    MODELS["tiny"] = spec
+    yield spec
+    del MODELS["tiny"]
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    sets = [tiny.examples(n, seed=seed) for seed, n in enumerate((96, 64, 64))]
+    groups = ("bot", "phone") * 32
+    return SplitInputs(SplitRecord("key", 0, pd.DataFrame()), "key", *sets, groups)
+
+
+def job(**options):
+    shared = {"model": "tiny", "protocol": "clean", "split_seed": 1, "training_seed": 7}
+    level = {"epochs": 6, "patience": 3, "batch_size": 32, "precisions": PRECISIONS}
+    return Job(**shared | level | options)
+
+
+@pytest.fixture(scope="module")
+def baseline(inputs):
+    return run_job(job(), inputs)
+
+
+@pytest.fixture(scope="module")
+def pruned(inputs, baseline):
+    level = job(schedule="polynomial", sparsity=0.75, epochs=3, frequency=3)
+    return run_job(level, inputs, baseline.weights)
+
+
+def test_a_job_yields_one_variant_a_precision(baseline, pruned):
+    for result in (baseline, pruned):
+        assert tuple(variant.precision for variant in result.variants) == PRECISIONS
+
+
+def test_a_baseline_hands_back_the_weights_its_variants_have(baseline, inputs):
+    model = tiny.network()
+    model.set_weights(unpack_weights(baseline.weights))
+    expected = model.predict(inputs.test.features, verbose=0)[:, 0]
+    np.testing.assert_allclose(baseline.variants[0].scores.test, expected, atol=1e-6)
+
+
+def test_stored_scores_are_those_of_the_stored_file(pruned, inputs):
+    for variant in pruned.variants:
+        scores = Variant(unpack(variant.packed)).score(inputs.test.features)
+        np.testing.assert_array_equal(variant.scores.test, scores)
+
+
+def test_figures_are_those_of_the_scores(pruned, inputs):
+    for variant in pruned.variants:
+        expected = roc_auc_score(inputs.test.labels, variant.scores.test)
+        assert variant.auc.estimate == pytest.approx(expected)
+        assert {name: group.n for name, group in variant.groups.items()} == {"bot": 32, "phone": 32}
+
+
+def test_the_threshold_comes_from_validation(pruned, inputs):
+    for variant in pruned.variants:
+        assert variant.decision.threshold in variant.scores.validation
+
+
+def test_a_level_is_as_sparse_as_asked(pruned):
+    assert pruned.achieved_sparsity == pytest.approx(0.75, abs=0.005)
+    float32 = pruned.variants[0].size
+    assert float32.nonzero_weights == pytest.approx(float32.weights * 0.25, abs=2)
+    assert pruned.weights is None
+
+
+def test_a_level_starts_from_its_baseline(inputs, baseline):
+    untrained = run_job(job(epochs=1, patience=1), inputs)
+    level = job(schedule="constant", sparsity=0.1, epochs=1, frequency=1)
+    one, other = (run_job(level, inputs, start.weights) for start in (baseline, untrained))
+    assert not np.array_equal(one.variants[0].scores.test, other.variants[0].scores.test)
+
+
+def test_the_same_job_gives_the_same_files(inputs, baseline):
+    again = run_job(job(), inputs)
+    assert [v.sha256 for v in again.variants] == [v.sha256 for v in baseline.variants]
+
+
+def test_what_ran_is_recorded(baseline):
+    assert baseline.environment["versions"]["tensorflow"]
+    assert baseline.environment["machine"]["cpu"]
+    assert baseline.environment["onednn"] == "1"
+    assert [epoch["number"] for epoch in baseline.history] == list(
+        range(1, len(baseline.history) + 1)
+    )
+
+
+def test_weights_survive_packing():
+    weights = [np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros(0, np.float32)]
+    for before, after in zip(weights, unpack_weights(pack_weights(weights)), strict=True):
+        np.testing.assert_array_equal(before, after)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from edac_core import __version__
-from edac_core.datasets import DATASETS, open_dataset
+from edac_core.datasets import DATASETS, canonical, open_dataset
 from edac_core.datasets.audit import audit
 from edac_core.datasets.download import download
 from edac_core.datasets.location import data_root
@@ -133,7 +133,7 @@ def _data_audit(options: argparse.Namespace) -> int:
 
 def _data_download(options: argparse.Namespace) -> int:
     target = options.path or data_root()
-    folder = download(options.dataset, target=target, progress=not options.quiet)
+    folder = download(canonical(options.dataset), target=target, progress=not options.quiet)
     _say({"folder": str(folder)}, f"{options.dataset} is in {folder}.", options)
     return 0
 

@@ -9,7 +9,7 @@ from edac_core.datasets.location import data_root
 from edac_core.datasets.recordings import Dataset
 from edac_core.errors import DataError
 
-__all__ = ["DATASETS", "Dataset", "data_root", "open_dataset"]
+__all__ = ["DATASETS", "Dataset", "canonical", "data_root", "open_dataset"]
 
 _OPENERS: dict[str, Callable[..., Dataset]] = {
     covid19_cough.NAME: covid19_cough.load,
@@ -21,13 +21,18 @@ DATASETS = tuple(_OPENERS)
 """Names that `open_dataset` knows."""
 
 
+def canonical(name: str) -> str:
+    """Spell a data set's name as `DATASETS` does, which a module's name does not."""
+    return name.replace("_", "-")
+
+
 def open_dataset(name: str, *, path: Path | None = None, **options: object) -> Dataset:
     """Tabulate a data set's recordings.
 
     Parameters
     ----------
     name
-        One of `DATASETS`.
+        One of `DATASETS`; "_" may stand for "-".
     path
         Where it lies, if not where its module looks: a folder, or a CSV file for "folder".
     **options
@@ -43,10 +48,11 @@ def open_dataset(name: str, *, path: Path | None = None, **options: object) -> D
     DataError
         The name or an option is unknown, or the data set is missing or malformed.
     """
-    if name not in _OPENERS:
+    known = canonical(name)
+    if known not in _OPENERS:
         raise DataError(f"There is no data set {name!r}: choose from {', '.join(DATASETS)}.")
-    _refuse_unknown(options, name=name)
-    return _OPENERS[name](path=path, **options)
+    _refuse_unknown(options, name=known)
+    return _OPENERS[known](path=path, **options)
 
 
 def _refuse_unknown(options: dict[str, object], *, name: str) -> None:

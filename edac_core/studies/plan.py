@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from edac_core.datasets import DATASETS
+from edac_core.datasets import DATASETS, canonical
 from edac_core.errors import PlanError
 from edac_core.models import get_model
 
@@ -156,7 +156,7 @@ _TYPES: dict[str, tuple[type, bool, bool]] = {
 
 
 def _check(plan: Plan) -> None:
-    _check_name("data set", plan.data.dataset, DATASETS)
+    _check_name("data set", canonical(plan.data.dataset), DATASETS)
     _check_name("protocol", plan.data.protocol, PROTOCOLS)
     for model in plan.training.models:
         get_model(model)

@@ -24,3 +24,8 @@ def test_path_and_options_reach_the_data_set(tmp_path):
     dataset = open_dataset("synthetic", path=tmp_path, n=4, seed=3)
     assert len(dataset.recordings) == 4
     assert all(path.startswith(str(tmp_path.resolve())) for path in dataset.recordings["path"])
+
+
+def test_an_underscore_may_stand_for_a_hyphen(tmp_path):
+    with pytest.raises(DataError, match="edac data download covid19-cough"):
+        open_dataset("covid19_cough", path=tmp_path)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edac_core.compress import SCHEDULES
 from edac_core.errors import PlanError
 from edac_core.models.backend import tf
 from edac_core.models.training import Epoch, Trainer
@@ -21,8 +22,6 @@ import tensorflow_model_optimization as tfmot  # isort: skip - needs the environ
 from tensorflow_model_optimization.python.core.sparsity.keras import (  # isort: skip
     prune_registry,
 )
-
-SCHEDULES = ("constant", "polynomial")
 
 
 def make_schedule(name: str, sparsity: float, *, steps: int, frequency: int = 100) -> Any:

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from edac_core.compress import PRECISIONS
 from edac_core.errors import ModelError, PlanError
 from edac_core.models.backend import tf
-
-PRECISIONS = ("float32", "float16", "int8")
 
 
 def convert(model: Any, precision: str) -> bytes:

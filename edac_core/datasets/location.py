@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from edac_core.errors import DataError
+from edac_core.locations import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
 VARIABLE = "EDAC_DATA_DIR"
 
 

@@ -31,9 +31,9 @@ import soundfile
 from scipy import signal
 
 from edac_core.audio import SAMPLE_RATE, Waveform
-from edac_core.datasets.location import PROJECT
 from edac_core.datasets.recordings import Dataset, make_dataset
 from edac_core.errors import DataError
+from edac_core.locations import local_cache
 
 NAME = "synthetic"
 VERSION = 1
@@ -42,7 +42,6 @@ VERSION = 1
 SEPARATION = 2.4
 """Distance between the classes' mean wetness, in standard deviations."""
 
-CACHE = PROJECT / "cache" / "local" / "synthetic"
 
 Noise = npt.NDArray[np.float64]
 
@@ -78,7 +77,7 @@ def load(*, path: Path | None = None, n: int = 240, seed: int = 0) -> Dataset:
     Parameters
     ----------
     path
-        Folder to keep them in; `cache/local/synthetic` by default. They lie there in a folder
+        Folder to keep them in; `synthetic` in the local cache by default. They lie there in a folder
         named by a hash of the options and `VERSION`, as 16-bit FLAC at 22,050 Hz.
     n
         Number of recordings, at least 4: one a class and source.
@@ -98,7 +97,7 @@ def load(*, path: Path | None = None, n: int = 240, seed: int = 0) -> Dataset:
     if n < (smallest := 2 * len(SOURCES)):
         raise DataError(f"Data set 'synthetic' cannot have n={n}: ask for {smallest} or more.")
     rows = list(_plan(n, seed=seed))
-    folder = _generated(rows, root=path or CACHE, seed=seed)
+    folder = _generated(rows, root=path or local_cache() / NAME, seed=seed)
     for row in rows:
         row["path"] = str(folder / f"{row['recording']}.flac")
     return make_dataset(

@@ -9,13 +9,12 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from edac_core.compress import PRECISIONS, SCHEDULES
 from edac_core.datasets import DATASETS, canonical
 from edac_core.errors import PlanError
 from edac_core.models import get_model
 
 PROTOCOLS = ("clean",)
-SCHEDULES = ("constant", "polynomial")
-PRECISIONS = ("float32", "float16", "int8")
 
 
 @dataclass(frozen=True, kw_only=True)

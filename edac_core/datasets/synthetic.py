@@ -77,7 +77,7 @@ def load(*, path: Path | None = None, n: int = 240, seed: int = 0) -> Dataset:
     Parameters
     ----------
     path
-        Folder to keep them in; `synthetic` in the local cache by default. They lie there in a folder
+        Folder to keep them in; `synthetic` in the local cache by default. They lie there in one
         named by a hash of the options and `VERSION`, as 16-bit FLAC at 22,050 Hz.
     n
         Number of recordings, at least 4: one a class and source.

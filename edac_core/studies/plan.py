@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from edac_core.compress import PRECISIONS, SCHEDULES
+from edac_core.compress import PRECISIONS, REFERENCE_PRECISION, SCHEDULES
 from edac_core.datasets import DATASETS, canonical
 from edac_core.errors import PlanError
 from edac_core.models import get_model
@@ -195,6 +195,10 @@ def _check_lists(plan: Plan) -> None:
     for name, values in lists.items():
         if not values:
             raise PlanError(f"{name} is empty; list at least one.")
+    if REFERENCE_PRECISION not in plan.compression.precisions:
+        raise PlanError(
+            f"precisions lacks {REFERENCE_PRECISION!r}; add it, every variant is compared with it."
+        )
     lists |= {"schedules": plan.compression.schedules, "sparsities": plan.compression.sparsities}
     for name, values in lists.items():
         repeated = [value for value in values if list(values).count(value) > 1]

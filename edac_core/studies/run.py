@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
+from edac_core.compress import REFERENCE_PRECISION
 from edac_core.errors import EdacError, StoreError
 from edac_core.measure.latency import machine, measure_latency
 from edac_core.models import get_model
@@ -160,6 +162,7 @@ class _Execution:
         self._steps: dict[Future[JobResult], tuple[Step, Branch]] = {}
         self._data: dict[str, Future[SplitInputs]] = {}
         self._queue = as_completed()
+        self._order = itertools.count()
         self._threads = _threads_per_worker(client)
         client.subscribe_topic(TOPIC, self._on_epoch)
 
@@ -178,7 +181,7 @@ class _Execution:
     def _submit(self, step: Step, branch: Branch, baseline: Future[bytes] | None) -> None:
         future = self._client.submit(
             perform, step.job, self._scattered(step.inputs), baseline, self._threads,
-            key=f"edac-{step.key}",
+            key=f"edac-{step.key}", priority=-next(self._order),
         )  # fmt: skip
         self._steps[future] = (step, branch)
         self._queue.add(future)
@@ -309,7 +312,7 @@ def _measure_group(
     calls: int,
     here: Mapping[str, Any],
 ) -> None:
-    reference = variant_key(branch.baseline.key, branch.baseline.job.precisions[0])
+    reference = variant_key(branch.baseline.key, REFERENCE_PRECISION)
     models = {key: store.model_of(key) for key in dict.fromkeys([reference, *keys])}
     latencies = measure_latency(models, inputs, calls=calls)
     store.put_latencies(latencies, baseline=reference, machine=here)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import t as student_t
 
+from edac_core.compress import REFERENCE_PRECISION
 from edac_core.studies.jobs import BASELINE
 
-REFERENCE_PRECISION = "float32"
 CONFIGURATION = ["model", "schedule", "sparsity", "precision"]
 RUN = ["model", "split_seed", "training_seed"]
 

@@ -63,6 +63,7 @@ def test_a_plan_survives_its_own_dict():
         (changed(compression={"sparsities": [0.5, 0.5]}), r"sparsities lists 0.5 twice"),
         (changed(compression={"schedules": ["cubic"]}), r"no schedule 'cubic'"),
         (changed(compression={"precisions": ["int4"]}), r"no precision 'int4'"),
+        (changed(compression={"precisions": ["int8"]}), r"precisions lacks 'float32'; add it"),
         (changed(compression={"precisions": []}), r"precisions is empty"),
         (changed(name="../x"), r"name '../x' may hold letters, digits"),
         (changed(name=7), r"name in the plan must be a text, not 7"),

@@ -11,8 +11,8 @@ import streamlit as st
 
 from dashboard import address, choices, frame, theme
 from dashboard import format as write
+from dashboard.charts import CONFIG, tradeoff
 from dashboard.charts import sparsity as curves
-from dashboard.charts import tradeoff
 from dashboard.charts.sparsity import SparsityCurves
 from dashboard.charts.tradeoff import Tradeoff
 from dashboard.choices import FIELDS, MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
@@ -51,7 +51,7 @@ def main() -> None:
             pick_rest(network)
     with above:
         if network is not None:
-            st.markdown(choices.describe_start(network))
+            st.markdown(choices.describe_start(network), help=choices.START_HELP)
             frame.draw_progress(choices.describe_progress(network))
         frame.draw_problems(address.complaints())
     frame.draw_study_facts(study)
@@ -130,11 +130,13 @@ def draw_tradeoff_panel(
     network: Network, *, schedule: str, precision: str, sparsity: float
 ) -> None:
     """Draw AUC against size."""
-    chart = _tradeoff(network, network.key, schedule=schedule, precision=precision)
+    chart, figure = _tradeoff(
+        network, network.key, schedule=schedule, precision=precision, ink=theme.ink()
+    )
     chosen = chart.point(schedule=schedule, sparsity=sparsity, precision=precision)
-    spec = tradeoff.draw_tradeoff(chart, chosen, ink=theme.ink())
-    st.vega_lite_chart(
-        spec, height=TRADEOFF_HEIGHT, key="tradeoff",
+    st.plotly_chart(
+        tradeoff.mark_variant(figure, chosen),
+        height=TRADEOFF_HEIGHT, key="tradeoff", config=CONFIG,
         alt=f"AUC against zip size of every variant of {model_title(network.model)}",
     )  # fmt: skip
     st.markdown(f":small[{LEGEND}]")
@@ -142,18 +144,12 @@ def draw_tradeoff_panel(
 
 def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsity: float) -> None:
     """Draw AUC, size and latency against sparsity."""
-    charts = _curves(network, network.key, schedule=schedule, precision=precision)
-    for chart, height in zip(charts, CURVE_HEIGHTS, strict=True):
-        spec = curves.draw_sparsity_curves(
-            chart,
-            chart.point(schedule=schedule, sparsity=sparsity),
-            first=chart is charts[0],
-            last=chart is charts[-1],
-            ink=theme.ink(),
-        )
+    drawn = _curves(network, network.key, schedule=schedule, precision=precision, ink=theme.ink())
+    for (chart, figure), height in zip(drawn, CURVE_HEIGHTS, strict=True):
         quantity = chart.quantity
-        st.vega_lite_chart(
-            spec, height=height, key=quantity.column,
+        st.plotly_chart(
+            curves.mark_level(figure, chart.point(schedule=schedule, sparsity=sparsity)),
+            height=height, key=quantity.column, config=CONFIG,
             alt=f"{quantity.question} {precision}, by schedule, beside EDAC's published curve",
         )  # fmt: skip
 
@@ -213,9 +209,11 @@ def _tradeoff(
     *,
     schedule: str,
     precision: str,
-) -> Tradeoff:
+    ink: str | None,
+) -> tuple[Tradeoff, dict[str, Any]]:
     published = published_curve(_network.model, schedule, precision)
-    return tradeoff.tradeoff(_network.summary, published)
+    chart = tradeoff.tradeoff(_network.summary, published)
+    return chart, tradeoff.draw_tradeoff(chart, ink=ink).to_plotly_json()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -225,13 +223,20 @@ def _curves(
     *,
     schedule: str,
     precision: str,
-) -> tuple[SparsityCurves, ...]:
+    ink: str | None,
+) -> tuple[tuple[SparsityCurves, dict[str, Any]], ...]:
     ours = _network.curves(precision=precision)
     published = published_curve(_network.model, schedule, precision)
-    return tuple(
+    charts = [
         curves.sparsity_curves(ours, published, quantity=quantity, precision=precision)
         for quantity in QUANTITIES
-    )
+    ]
+    return tuple(
+        (chart, curves.draw_sparsity_curves(
+            chart, first=chart is charts[0], last=chart is charts[-1], ink=ink
+        ).to_plotly_json())
+        for chart in charts
+    )  # fmt: skip
 
 
 def _picker(

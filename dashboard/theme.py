@@ -24,9 +24,9 @@ class PrecisionLook:
 
 @dataclass(frozen=True)
 class ScheduleLook:
-    """How a schedule is drawn: the dash of its line and the shape of its points."""
+    """How a schedule is drawn: the dash of its line and the shape of its points (Plotly's)."""
 
-    dash: tuple[int, ...]
+    dash: str
     shape: str
     help: str
 
@@ -38,16 +38,16 @@ PRECISIONS = {
 }
 
 SCHEDULES = {
-    "polynomial": ScheduleLook((1, 0), "circle", "weights are removed little by little"),
-    "constant": ScheduleLook((6, 4), "square", "all weights to go are removed at once"),
+    "polynomial": ScheduleLook("solid", "circle", "weights are removed little by little"),
+    "constant": ScheduleLook("6px,4px", "square", "all weights to go are removed at once"),
 }
 
 INKS = {"light": "#3A424B", "dark": "#D5D9DE"}
 
 _OTHER_PRECISION = PrecisionLook("#E69F00", "another precision")
-_OTHER_SCHEDULE = ScheduleLook((10, 3, 2, 3), "triangle-up", "another schedule")
+_OTHER_SCHEDULE = ScheduleLook("10px,3px,2px,3px", "triangle-up", "another schedule")
 
-PAPER_DASH = (2, 3)
+PAPER_DASH = "2px,3px"
 FRONT_COLOUR = "#6E7781"
 UNPRUNED_SHAPE = "diamond"
 

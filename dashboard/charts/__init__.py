@@ -1,50 +1,185 @@
-"""Charts, each in two functions: what to draw, as plain frames, and drawing it (Vega-Lite).
+"""Charts, each in two parts: what to draw, as plain frames, and drawing it with Plotly.
 
-Specifications do not change with the slider; only the small data set "chosen" does, so that a
-chart on the page is updated in place.
+Drawing gives a figure that does not depend on the slider; what does (the ring, the line at the
+slider's position) is added to the figure's plain form by a function whose name starts with mark.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_NARROW = 10
-PADDING = {"left": 0, "top": 2, "right": 10, "bottom": 0}
-TOOLTIP = {"field": "sentence", "type": "nominal"}
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.theme import CHOSEN_COLOUR
+
+CONFIG = {"displayModeBar": False, "showTips": False}
+SENTENCE = "%{customdata}<extra></extra>"
+LEGEND = {
+    "orientation": "h", "x": 0, "xref": "container", "xanchor": "left",
+    "itemclick": False, "itemdoubleclick": False, "title": {"text": ""}, "font": {"size": 12},
+}  # fmt: skip
+
+_KILO, _MEGA = 1e3, 1e6
+_HOVER_WIDTH = 46
+_AIR = 0.08
+_NARROWEST_SIZES = math.log10(1.5)
+_STEPS = (
+    tuple(step / 2 for step in range(2, 20)),
+    tuple(range(1, 10)),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)
 
 
-def compact(ink: str | None) -> dict[str, Any]:
-    """Return a configuration that leaves the room to the data.
+def empty_figure(question: str, *, margin: Mapping[str, int], ink: str | None) -> go.Figure:
+    """Return a figure that has a question as its title and leaves the room to the data.
 
     Parameters
     ----------
+    question
+        The title.
+    margin
+        Pixels around the plot, by Plotly's letters (l, r, t, b): fixed, so that nothing jumps.
     ink
         The colour of the words, if not that of Streamlit's own chart theme.
     """
-    words = {} if ink is None else {"labelColor": ink, "titleColor": ink}
+    title = {"text": question, "font": {"size": 15}, "x": 0, "xref": "container", "xanchor": "left",
+             "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 2}}  # fmt: skip
+    figure = go.Figure(
+        layout={
+            # Streamlit fills the template in; Plotly's own would only be carried along.
+            "template": go.layout.Template(),
+            "title": title,
+            "margin": {**margin, "pad": 0},
+            "font": {"size": 12},
+            "hovermode": "closest",
+            "hoverlabel": {"align": "left", "font": {"size": 13}},
+            "dragmode": False,
+            "uirevision": "one",
+        }
+    )
+    # Fixed ranges leave dragging to the page, which a finger wants to scroll.
+    figure.update_xaxes(fixedrange=True, automargin=False, tickangle=0, zeroline=False)
+    figure.update_yaxes(fixedrange=True, automargin=False, zeroline=False)
+    if ink is not None:
+        figure.update_layout(font_color=ink, title_font_color=ink, legend_font_color=ink)
+        words = {"tickfont_color": ink, "title_font_color": ink}
+        figure.update_xaxes(words).update_yaxes(words)
+    return figure
+
+
+def marked(
+    figure: Mapping[str, Any],
+    traces: Iterable[Mapping[str, Any]],
+    *,
+    shapes: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return a figure's plain form with traces and shapes on top; the figure stays as it is."""
+    layout = {**figure["layout"], "shapes": list(shapes)}
+    return {**figure, "data": [*figure["data"], *traces], "layout": layout}
+
+
+def ring(chosen: pd.DataFrame, *, x: str, y: str) -> dict[str, Any]:
+    """Return the trace that rings the chosen variant."""
     return {
-        "title": {"offset": 8, "fontSize": 15},
-        "axis": {"titlePadding": 6, "labelPadding": 4, **words},
-        "legend": {
-            "offset": 4,
-            "padding": 0,
-            "symbolOpacity": 1,
-            "columnPadding": 14,
-            **words,
+        "type": "scatter",
+        "name": "chosen",
+        "mode": "markers",
+        "x": chosen[x].tolist(),
+        "y": chosen[y].tolist(),
+        "marker": {
+            "symbol": "circle-open", "size": 18, "color": CHOSEN_COLOUR,
+            "line": {"width": 3, "color": CHOSEN_COLOUR},
         },
+        "customdata": hover_texts(chosen["sentence"]),
+        "hovertemplate": SENTENCE,
+        "showlegend": False,
+        "cliponaxis": False,
+    }  # fmt: skip
+
+
+def hover_texts(sentences: Iterable[str]) -> list[str]:
+    """Break sentences into lines: Plotly cuts off what is wider than the chart."""
+    return ["<br>".join(textwrap.wrap(sentence, _HOVER_WIDTH)) for sentence in sentences]
+
+
+def size_axis(sizes: Iterable[float], *, title: str, most: int) -> dict[str, Any]:
+    """Return a logarithmic axis of bytes, with as many round marks as there is room for.
+
+    Parameters
+    ----------
+    sizes
+        What the axis spans; what is not a positive number is left out.
+    title
+        Its title.
+    most
+        How many marks have room.
+    """
+    known = [math.log10(size) for size in sizes if size > 0] or [6.0]
+    low, high = _with_air(known, narrowest=_NARROWEST_SIZES)
+    marks = _round_marks(10**low, 10**high, most=most)
+    return {
+        "title": {"text": title},
+        "type": "log",
+        "range": [low, high],
+        "tickvals": marks,
+        "ticktext": [_size(mark) for mark in marks],
     }
 
 
-def size_axis(sizes: Iterable[float], *, title: str, steps: Sequence[int]) -> dict[str, Any]:
-    """Return a logarithmic axis of bytes, with marks at these steps of each power of ten.
+def value_axis(
+    values: Iterable[float],
+    *,
+    title: str,
+    tick_format: str = "",
+    narrowest: float = 0.0,
+    from_zero: bool = False,
+) -> dict[str, Any]:
+    """Return a linear axis with some air around the values.
 
-    Sizes that lie close together get more marks, so that at least one is among them.
+    Parameters
+    ----------
+    values
+        What the axis spans; what is not finite is left out.
+    title
+        Its title.
+    tick_format
+        How numbers at the axis are written, as d3 has it.
+    narrowest
+        The smallest span that may fill the axis: noise is not to look like an effect.
+    from_zero
+        Whether the axis starts at zero.
     """
-    known = [size for size in sizes if size > 0] or [1e6]
-    if max(known) < _NARROW * min(known):
-        steps = (1, 2, 5)
-    marks = [step * 10**power for power in range(2, 9) for step in steps]
-    shown = [mark for mark in marks if min(known) / 10 <= mark <= max(known) * 10]
-    label = "datum.value < 1e6 ? datum.value / 1e3 + ' kB' : datum.value / 1e6 + ' MB'"
-    return {"title": title, "values": shown, "labelExpr": label}
+    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = _with_air(known, narrowest=narrowest)
+    return {
+        "title": {"text": title},
+        "range": [0.0 if from_zero else low, high],
+        "tickformat": tick_format,
+        "nticks": 5,
+    }
+
+
+def _size(mark: float) -> str:
+    return f"{mark / _MEGA:g} MB" if mark >= _MEGA else f"{mark / _KILO:g} kB"
+
+
+def _with_air(values: Sequence[float], *, narrowest: float) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    missing = max(narrowest - (high - low), 0.0) / 2
+    air = _AIR * max(high - low, narrowest) + missing
+    return low - air, high + air
+
+
+def _round_marks(low: float, high: float, *, most: int) -> list[float]:
+    for steps in _STEPS:
+        marks = [step * 10**power for power in range(10) for step in steps]
+        shown = [mark for mark in marks if low <= mark <= high]
+        if len(shown) <= most:
+            break
+    return shown

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from dashboard import format as write
-from dashboard.charts import PADDING, TOOLTIP, compact, size_axis
+from dashboard.charts import (
+    LEGEND,
+    SENTENCE,
+    empty_figure,
+    hover_texts,
+    marked,
+    ring,
+    size_axis,
+    value_axis,
+)
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
 
 PAPER = "EDAC"
+MOST_LABELS = 9
+_LAST = 2000  # Behind those that have Plotly's usual rank.
+_FAINT = "24"  # Opacity, as the last digits of a colour.
 _SAME = 1e-9
 
 
@@ -26,8 +40,7 @@ class Quantity:
 
     column: str
     question: str
-    axis: Mapping[str, Any]
-    scale: Mapping[str, Any]
+    axis: Callable[[Iterable[float]], dict[str, Any]]
     written: Callable[[float], str]
     published: str
     unit: float = 1.0
@@ -36,16 +49,14 @@ class Quantity:
 AUC = Quantity(
     "auc",
     "Does pruning lower the AUC?",
-    {"title": "AUC", "format": ".2f"},
-    {"zero": False},
+    functools.partial(value_axis, title="AUC", tick_format=".2f", narrowest=0.04),
     write.auc,
     "auc_mean",
 )
 SIZE = Quantity(
     "zip_bytes",
     "How much smaller does it get?",
-    {"title": "Zip size (log)"},
-    {"type": "log"},
+    functools.partial(size_axis, title="Zip size (log)", most=3),
     write.size,
     "zip_megabytes_mean",
     1e6,
@@ -53,8 +64,7 @@ SIZE = Quantity(
 LATENCY = Quantity(
     "latency_ms",
     "Does it get faster?",
-    {"title": "Latency (ms)"},
-    {"zero": True},
+    functools.partial(value_axis, title="Latency (ms)", from_zero=True),
     write.milliseconds,
     "latency_ms_mean",
 )
@@ -74,11 +84,14 @@ class SparsityCurves:
     levels: tuple[float, ...]
     lines: pd.DataFrame
 
+    def series(self, name: str) -> pd.DataFrame:
+        """Return one line."""
+        return self.lines[self.lines["series"] == name]
+
     def point(self, *, schedule: str, sparsity: float) -> pd.DataFrame:
         """Return the slider's position on a schedule's line."""
-        lines = self.lines
-        position = self.levels.index(sparsity)
-        return lines[(lines["series"] == schedule) & (lines["position"] == position)]
+        line = self.series(schedule)
+        return line[line["position"] == self.levels.index(sparsity)]
 
 
 def sparsity_curves(
@@ -106,20 +119,13 @@ def sparsity_curves(
 
 
 def draw_sparsity_curves(
-    chart: SparsityCurves,
-    chosen: pd.DataFrame,
-    *,
-    first: bool = False,
-    last: bool = False,
-    ink: str | None = None,
-) -> dict[str, Any]:
-    """Return the Vega-Lite specification, with its data sets as frames.
+    chart: SparsityCurves, *, first: bool = False, last: bool = False, ink: str | None = None
+) -> go.Figure:
+    """Return the figure, with the slider nowhere.
 
     Parameters
     ----------
     chart : SparsityCurves
-    chosen : DataFrame
-        The row of `chart.lines` at the slider's position.
     first : bool
         Whether it is the first of several charts: the one that says which line is which.
     last : bool
@@ -127,31 +133,40 @@ def draw_sparsity_curves(
     ink : str, optional
         The colour of the words.
     """
-    quantity = chart.quantity
-    return {
-        "title": quantity.question,
-        "config": compact(ink),
-        "padding": PADDING,
-        "datasets": {"lines": chart.lines, "chosen": chosen},
-        "data": {"name": "lines"},
-        "encoding": {
-            "x": _levels_axis(chart.levels, titled=last),
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "scale": dict(quantity.scale),
-                "axis": _value_axis(chart),
-            },
-        },
-        "layer": [
-            _band(chart),
-            _slider_line(),
-            _lines(chart, legend=first),
-            _paper_points(),
-            _our_points(chart),
-            _ring(),
-        ],
-    }
+    lines = chart.lines
+    margin = {"l": 66, "r": 12, "t": 48 if first else 26, "b": 42 if last else 22}
+    figure = empty_figure(chart.quantity.question, margin=margin, ink=ink)
+    figure.update_xaxes(_levels_axis(chart.levels, titled=last))
+    figure.update_yaxes(chart.quantity.axis([*lines["value"], *lines["low"], *lines["high"]]))
+    figure.update_layout(legend={**LEGEND, "y": 1, "yanchor": "bottom"}, showlegend=first)
+    ours = [name for name in lines["series"].unique() if name != PAPER]
+    figure.add_traces([_band(chart, name) for name in ours])
+    figure.add_trace(_paper(chart))
+    figure.add_traces([_line(chart, name) for name in ours])
+    if not ours:
+        figure.add_annotation(
+            text="Not measured yet", showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
+        )
+    return figure
+
+
+def mark_level(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, Any]:
+    """Draw a line at the slider's position, and a ring where it meets the chosen schedule's.
+
+    Parameters
+    ----------
+    figure : mapping
+        The plain form of what `draw_sparsity_curves` returned.
+    chosen : DataFrame
+        The row of the chart's lines at that position; none if nothing was measured there.
+    """
+    look = {"color": CHOSEN_COLOUR, "width": 1.5}
+    shapes = [
+        {"type": "line", "x0": position, "x1": position, "y0": 0, "y1": 1, "yref": "y domain",
+         "line": look, "opacity": 0.8, "layer": "below"}
+        for position in chosen["position"].tolist()
+    ]  # fmt: skip
+    return marked(figure, [ring(chosen, x="position", y="value")], shapes=shapes)
 
 
 def _our_line(
@@ -194,83 +209,62 @@ def _paper_line(
     )
 
 
-def _value_axis(chart: SparsityCurves) -> dict[str, Any]:
-    axis = dict(chart.quantity.axis)
-    if chart.quantity is SIZE:
-        axis = size_axis(chart.lines["value"], title=axis["title"], steps=(1,))
-    return {"tickCount": 4, "minExtent": 46, "maxExtent": 46, **axis}
-
-
 def _levels_axis(levels: tuple[float, ...], *, titled: bool) -> dict[str, Any]:
-    labels = [write.per_cent_in_address(level) for level in levels]
+    last = len(levels) - 1
+    labelled = set(np.linspace(0, last, min(len(levels), MOST_LABELS)).round())
     return {
-        "field": "position",
-        "type": "quantitative",
-        "scale": {"domain": [0, max(len(levels) - 1, 1)], "nice": False, "padding": 8},
-        "axis": {
-            "title": "Sparsity (%), at the slider's steps" if titled else None,
-            "values": list(range(len(levels))),
-            "labelExpr": f"{labels}[datum.value]",
-            "labelOverlap": "greedy",
-            "labelFlush": False,
-            "grid": False,
-        },
+        "title": {"text": "Sparsity (%), at the slider's steps" if titled else "", "standoff": 4},
+        "range": [-0.5, last + 0.5],
+        "tickvals": list(range(len(levels))),
+        "ticktext": [
+            write.per_cent_in_address(level) if position in labelled else ""
+            for position, level in enumerate(levels)
+        ],
+        "ticks": "outside",
+        "ticklen": 3,
+        "showgrid": False,
     }
 
 
-def _band(chart: SparsityCurves) -> dict[str, Any]:
-    return {
-        "mark": {"type": "area", "opacity": 0.14, "color": precision_look(chart.precision).colour},
-        "encoding": {
-            "y": {"field": "low", "type": "quantitative"},
-            "y2": {"field": "high"},
-            "detail": {"field": "series"},
-        },
-    }
+def _band(chart: SparsityCurves, series: str) -> go.Scatter:
+    line = chart.series(series)
+    return go.Scatter(
+        name=f"{series}, ± one standard deviation",
+        mode="lines",
+        x=[*line["position"], *line["position"][::-1]],
+        y=[*line["high"], *line["low"][::-1]],
+        line={"width": 0},
+        fill="toself",
+        fillcolor=f"{precision_look(chart.precision).colour}{_FAINT}",
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
-def _slider_line() -> dict[str, Any]:
-    return {
-        "data": {"name": "chosen"},
-        "mark": {"type": "rule", "color": CHOSEN_COLOUR, "strokeWidth": 1.5, "opacity": 0.8},
-        "encoding": {"y": {"value": 0}, "y2": {"value": "height"}},
-    }
+def _line(chart: SparsityCurves, series: str) -> go.Scatter:
+    look = {"color": precision_look(chart.precision).colour}
+    dash = schedule_look(series).dash
+    return _series(chart, series, line={**look, "dash": dash}, marker={**look, "size": 5})
 
 
-def _lines(chart: SparsityCurves, *, legend: bool) -> dict[str, Any]:
-    series = list(chart.lines["series"].unique())
-    colour = precision_look(chart.precision).colour
-    colours = [PAPER_COLOUR if name == PAPER else colour for name in series]
-    dashes = [PAPER_DASH if name == PAPER else schedule_look(name).dash for name in series]
-    shown = {"title": None, "orient": "top", "symbolSize": 400} if legend else None
-    shared = {"field": "series", "type": "nominal", "legend": shown}
-    return {
-        "mark": {"type": "line", "strokeWidth": 2},
-        "encoding": {
-            "color": {**shared, "scale": {"domain": series, "range": colours}},
-            "strokeDash": {**shared, "scale": {"domain": series, "range": dashes}},
-        },
-    }
+def _paper(chart: SparsityCurves) -> go.Scatter:
+    look = {"color": PAPER_COLOUR}
+    marker = {**look, "size": 6, "symbol": "circle-open"}
+    paper = _series(chart, PAPER, line={**look, "dash": PAPER_DASH}, marker=marker)
+    return paper.update(legendrank=_LAST)
 
 
-def _paper_points() -> dict[str, Any]:
-    return {
-        "transform": [{"filter": {"field": "series", "equal": PAPER}}],
-        "mark": {"type": "point", "filled": False, "color": PAPER_COLOUR, "size": 24, "opacity": 1},
-        "encoding": {"tooltip": TOOLTIP},
-    }
-
-
-def _our_points(chart: SparsityCurves) -> dict[str, Any]:
-    colour = precision_look(chart.precision).colour
-    return {
-        "transform": [{"filter": f"datum.series !== '{PAPER}'"}],
-        "mark": {"type": "point", "filled": True, "color": colour, "size": 22, "opacity": 1},
-        "encoding": {"tooltip": TOOLTIP},
-    }
-
-
-def _ring() -> dict[str, Any]:
-    mark = {"type": "point", "filled": False, "size": 200, "color": CHOSEN_COLOUR,
-            "strokeWidth": 2.5, "opacity": 1}  # fmt: skip
-    return {"data": {"name": "chosen"}, "mark": mark, "encoding": {"tooltip": TOOLTIP}}
+def _series(
+    chart: SparsityCurves, series: str, *, line: Mapping[str, Any], marker: Mapping[str, Any]
+) -> go.Scatter:
+    shown = chart.series(series)
+    return go.Scatter(
+        name=series,
+        mode="lines+markers",
+        x=shown["position"].tolist(),
+        y=shown["value"].tolist(),
+        line={"width": 2, **line},
+        marker=marker,
+        customdata=hover_texts(shown["sentence"]),
+        hovertemplate=SENTENCE,
+    )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from dashboard import format as write
-from dashboard.charts import PADDING, TOOLTIP, compact, size_axis
+from dashboard.charts import (
+    LEGEND,
+    SENTENCE,
+    empty_figure,
+    hover_texts,
+    marked,
+    ring,
+    size_axis,
+    value_axis,
+)
 from dashboard.theme import (
-    CHOSEN_COLOUR,
     FRONT_COLOUR,
     PAPER_COLOUR,
     PRECISIONS,
@@ -25,6 +35,10 @@ from edac_core.studies.select import pareto_front
 
 QUESTION = "What does size cost in AUC?"
 UNPRUNED = "not pruned"
+MARGIN = {"l": 58, "r": 12, "t": 52, "b": 72}
+NARROWEST_AUC = 0.04
+POINT_SIZE = 9
+_FAINT = "59"  # Opacity, as the last digits of a colour.
 
 
 @dataclass(frozen=True)
@@ -88,131 +102,121 @@ def tradeoff(summary: pd.DataFrame, published: pd.DataFrame) -> Tradeoff:
     return Tradeoff(points, papers)
 
 
-def draw_tradeoff(
-    chart: Tradeoff, chosen: pd.DataFrame, *, ink: str | None = None
-) -> dict[str, Any]:
-    """Return the Vega-Lite specification, with its data sets as frames.
+def draw_tradeoff(chart: Tradeoff, *, ink: str | None = None) -> go.Figure:
+    """Return the figure, with no variant chosen.
 
     Parameters
     ----------
     chart : Tradeoff
-    chosen : DataFrame
-        The row of `chart.points` that gets the ring.
     ink : str, optional
         The colour of the words.
     """
-    sizes = [*chart.points["zip_bytes"], *chart.published["zip_bytes"]]
-    return {
-        "title": QUESTION,
-        "config": compact(ink),
-        "padding": PADDING,
-        "datasets": {
-            "points": chart.points,
-            "front": chart.front,
-            "published": chart.published,
-            "chosen": chosen,
+    points, published = chart.points, chart.published
+    figure = empty_figure(QUESTION, margin=MARGIN, ink=ink)
+    sizes = [*points["zip_bytes"], *published["zip_bytes"]]
+    aucs = [*points["low"], *points["high"], *published["auc"]]
+    figure.update_xaxes(size_axis(sizes, title="Zip size (log scale)", most=6))
+    figure.update_xaxes(title_standoff=6)
+    figure.update_yaxes(
+        value_axis(aucs, title="AUC (mean over runs)", tick_format=".2f", narrowest=NARROWEST_AUC)
+    )
+    figure.update_layout(
+        legend={**LEGEND, "y": 1, "yanchor": "bottom"},
+        legend2={**LEGEND, "y": 0, "yref": "container", "yanchor": "bottom"},
+    )
+    figure.add_traces([_front(chart), _published(chart)])
+    for precision in in_order(points["precision"], PRECISIONS):
+        figure.add_trace(_variants(points[points["precision"] == precision], precision))
+        look = {"color": precision_look(precision).colour}
+        figure.add_trace(_legend_entry(precision, look, legend="legend"))
+    for schedule in in_order(points["schedule"], (UNPRUNED, *SCHEDULES)):
+        look = {"color": FRONT_COLOUR, "symbol": _shape(schedule)}
+        figure.add_trace(_legend_entry(schedule, look, legend="legend2"))
+    return figure
+
+
+def mark_variant(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, Any]:
+    """Ring a variant, and draw it once more above those that cover it.
+
+    Parameters
+    ----------
+    figure : mapping
+        The plain form of what `draw_tradeoff` returned.
+    chosen : DataFrame
+        A row of the chart's points.
+    """
+    point = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": chosen["zip_bytes"].tolist(),
+        "y": chosen["auc"].tolist(),
+        "marker": {
+            "size": POINT_SIZE,
+            "color": [precision_look(name).colour for name in chosen["precision"]],
+            "symbol": [_shape(name) for name in chosen["schedule"]],
         },
-        "encoding": {
-            "x": {
-                "field": "zip_bytes",
-                "type": "quantitative",
-                "scale": {"type": "log", "nice": False, "padding": 14},
-                "axis": size_axis(sizes, title="Zip size (log scale)", steps=(1, 2, 5)),
-            },
-            "y": {
-                "field": "auc",
-                "type": "quantitative",
-                "scale": {"zero": False, "nice": True},
-                "axis": {"title": "AUC (mean over runs)", "format": ".2f"},
-            },
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    return marked(figure, [point, ring(chosen, x="zip_bytes", y="auc")])
+
+
+def _front(chart: Tradeoff) -> go.Scatter:
+    return go.Scatter(
+        name="Pareto front",
+        mode="lines",
+        x=chart.front["zip_bytes"].tolist(),
+        y=chart.front["auc"].tolist(),
+        line={"shape": "hv", "color": FRONT_COLOUR, "width": 1.5},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _published(chart: Tradeoff) -> go.Scatter:
+    return go.Scatter(
+        name="EDAC",
+        mode="markers",
+        x=chart.published["zip_bytes"].tolist(),
+        y=chart.published["auc"].tolist(),
+        marker={"symbol": "circle-open", "size": 7, "color": PAPER_COLOUR},
+        customdata=hover_texts(chart.published["sentence"]),
+        hovertemplate=SENTENCE,
+        showlegend=False,
+    )
+
+
+def _variants(points: pd.DataFrame, precision: str) -> go.Scatter:
+    colour = precision_look(precision).colour
+    spread = (points["high"] - points["auc"]).tolist()
+    return go.Scatter(
+        name=precision,
+        mode="markers",
+        x=points["zip_bytes"].tolist(),
+        y=points["auc"].tolist(),
+        error_y={"array": spread, "color": f"{colour}{_FAINT}", "thickness": 1, "width": 0},
+        marker={
+            "size": POINT_SIZE,
+            "color": colour,
+            "symbol": [_shape(schedule) for schedule in points["schedule"]],
+            "opacity": [1.0 if on_front else 0.65 for on_front in points["on_front"]],
         },
-        "layer": [
-            _front(),
-            _published(),
-            _error_bars(chart),
-            _points(chart),
-            _chosen_point(chart),
-            _ring(),
-        ],
-    }
+        customdata=hover_texts(points["sentence"]),
+        hovertemplate=SENTENCE,
+        showlegend=False,
+    )
 
 
-def _front() -> dict[str, Any]:
-    mark = {"type": "line", "interpolate": "step-after", "color": FRONT_COLOUR, "strokeWidth": 1.5}
-    return {"data": {"name": "front"}, "mark": mark}
+def _legend_entry(name: str, look: Mapping[str, Any], *, legend: str) -> go.Scatter:
+    """Return a trace of no points: colour and shape are explained apart from each other."""
+    return go.Scatter(
+        name=name, legend=legend, mode="markers", x=[None], y=[None], hoverinfo="skip",
+        marker={"size": POINT_SIZE, **look},
+    )  # fmt: skip
 
 
-def _published() -> dict[str, Any]:
-    mark = {"type": "point", "filled": False, "color": PAPER_COLOUR, "size": 36, "opacity": 1}
-    return {"data": {"name": "published"}, "mark": mark, "encoding": {"tooltip": TOOLTIP}}
-
-
-def _error_bars(chart: Tradeoff) -> dict[str, Any]:
-    return {
-        "data": {"name": "points"},
-        "mark": {"type": "rule", "strokeWidth": 1, "opacity": 0.35},
-        "encoding": {
-            "y": {"field": "low", "type": "quantitative"},
-            "y2": {"field": "high"},
-            "color": _colour(chart),
-        },
-    }
-
-
-def _points(chart: Tradeoff) -> dict[str, Any]:
-    return {
-        "data": {"name": "points"},
-        "mark": {"type": "point", "filled": True, "size": 55},
-        "encoding": {
-            "color": _colour(chart),
-            "shape": _shape(chart),
-            "opacity": {"condition": {"test": "datum.on_front", "value": 1}, "value": 0.65},
-            "tooltip": TOOLTIP,
-        },
-    }
-
-
-def _chosen_point(chart: Tradeoff) -> dict[str, Any]:
-    """Draw the chosen variant once more, above those that cover it."""
-    return {
-        "data": {"name": "chosen"},
-        "mark": {"type": "point", "filled": True, "size": 55, "opacity": 1},
-        "encoding": {"color": _colour(chart), "shape": _shape(chart)},
-    }
-
-
-def _ring() -> dict[str, Any]:
-    mark = {"type": "point", "filled": False, "size": 330, "color": CHOSEN_COLOUR,
-            "strokeWidth": 3, "opacity": 1}  # fmt: skip
-    return {"data": {"name": "chosen"}, "mark": mark, "encoding": {"tooltip": TOOLTIP}}
-
-
-def _shape(chart: Tradeoff) -> dict[str, Any]:
-    schedules = in_order(chart.points["schedule"], (UNPRUNED, *SCHEDULES))
-    shapes = [
-        UNPRUNED_SHAPE if name == UNPRUNED else schedule_look(name).shape for name in schedules
-    ]
-    return {
-        "field": "schedule",
-        "type": "nominal",
-        "scale": {"domain": schedules, "range": shapes},
-        "legend": {
-            "title": None,
-            "orient": "bottom",
-            "symbolFillColor": FRONT_COLOUR,
-            "symbolStrokeWidth": 0,
-        },
-    }
-
-
-def _colour(chart: Tradeoff) -> dict[str, Any]:
-    precisions = in_order(chart.points["precision"], PRECISIONS)
-    return {
-        "field": "precision",
-        "type": "nominal",
-        "scale": {"domain": precisions, "range": [precision_look(p).colour for p in precisions]},
-        "legend": {"title": None, "orient": "top"},
-    }
+def _shape(schedule: str) -> str:
+    return UNPRUNED_SHAPE if schedule == UNPRUNED else schedule_look(schedule).shape
 
 
 def _sentence(row: pd.Series) -> str:

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,7 @@ def test_first_sight_answers_the_question(shipped):
     assert "x smaller" in metric(test, "Zip size").delta
     text = " ".join(item.value for item in test.markdown)
     assert "smallest CNN here" in text
+    assert "Chosen on these same test recordings." in text
     assert "190 test recordings, clean protocol" in text
     assert "AUC within source: call" in text
     assert "Research, not a diagnosis." in text
@@ -78,6 +80,22 @@ def test_the_slider_changes_figures_and_address(shipped):
     test.select_slider(key="sparsity").set_value(0.95).run()
     assert address(test)["sparsity"] == "95"
     assert metric(test, "Weights left").delta == "5 %"
+
+
+def rings(test):
+    """Where each chart, by its alt text, has its ring."""
+    charts = [item.proto for item in test.get("plotly_chart")]
+    found = {chart.alt: json.loads(chart.spec)["data"][-1] for chart in charts}
+    return {alt: (trace["x"], trace["y"]) for alt, trace in found.items()}
+
+
+def test_the_slider_moves_the_ring_of_every_chart(shipped):
+    test = open_page(precision="int8", schedule="constant", sparsity="50")
+    before = rings(test)
+    test.select_slider(key="sparsity").set_value(0.95).run()
+    after = rings(test)
+    assert len(before) == len(after) == 4
+    assert all(before[alt] != after[alt] for alt in before)
 
 
 def test_a_picker_changes_figures_and_address_and_keeps_the_rest(shipped):

@@ -1,7 +1,5 @@
-import json
-
-import altair as alt
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from dashboard.charts.sparsity import (
@@ -10,9 +8,10 @@ from dashboard.charts.sparsity import (
     PAPER,
     SIZE,
     draw_sparsity_curves,
+    mark_level,
     sparsity_curves,
 )
-from dashboard.theme import PAPER_COLOUR, PRECISIONS, SCHEDULES
+from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, PRECISIONS, SCHEDULES
 from edac_core.papers import published_curve
 
 LEVELS = (0.0, 0.5, 0.95)
@@ -30,12 +29,6 @@ def curve_of(levels, *, start):
 def chart_of(quantity, published=PUBLISHED):
     ours = {"polynomial": curve_of(LEVELS, start=9.0), "constant": curve_of(LEVELS[:2], start=8.0)}
     return sparsity_curves(ours, published, quantity=quantity, precision="int8")
-
-
-def plain(spec):
-    """The specification as JSON has it, data sets as records."""
-    frames = {name: frame.to_dict("records") for name, frame in spec["datasets"].items()}
-    return json.loads(json.dumps({**spec, "datasets": frames}))
 
 
 def line(chart, series):
@@ -89,29 +82,84 @@ def test_the_sliders_position_is_marked_on_the_chosen_line():
     assert point[["position", "value"]].to_numpy().tolist() == [[1, 7]]
 
 
+def trace(figure, name):
+    (found,) = figure.select_traces({"name": name})
+    return found
+
+
 @pytest.mark.parametrize("quantity", [AUC, SIZE, LATENCY])
 @pytest.mark.parametrize("published", [PUBLISHED, PUBLISHED.iloc[:0]])
-def test_the_specification_is_valid_vega_lite(quantity, published):
+def test_every_value_is_drawn_where_it_belongs_with_its_sentence(quantity, published):
     chart = chart_of(quantity, published)
-    chosen = chart.point(schedule="polynomial", sparsity=0.95)
-    alt.Chart.from_dict(plain(draw_sparsity_curves(chart, chosen, first=True, last=True)))
+    figure = draw_sparsity_curves(chart)
+    assert figure.layout.title.text == quantity.question
+    for series, rows in chart.lines.groupby("series"):
+        drawn = trace(figure, series)
+        assert list(drawn.x) == rows["position"].tolist()
+        assert list(drawn.y) == rows["value"].tolist()
+        texts = [text.replace("<br>", " ") for text in drawn.customdata]
+        assert texts == rows["sentence"].tolist()
+        assert drawn.hovertemplate == "%{customdata}<extra></extra>"
 
 
 def test_one_meaning_one_look():
-    chart = chart_of(AUC)
-    spec = draw_sparsity_curves(chart, chart.point(schedule="constant", sparsity=0.5), first=True)
-    (encoding,) = [la["encoding"] for la in spec["layer"] if "strokeDash" in la.get("encoding", {})]
-    colours = dict(zip(*(encoding["color"]["scale"][k] for k in ("domain", "range")), strict=True))
-    dashes = dict(
-        zip(*(encoding["strokeDash"]["scale"][k] for k in ("domain", "range")), strict=True)
+    figure = draw_sparsity_curves(chart_of(AUC), first=True)
+    for schedule in ("polynomial", "constant"):
+        drawn = trace(figure, schedule)
+        assert drawn.line.color == drawn.marker.color == PRECISIONS["int8"].colour
+        assert drawn.line.dash == SCHEDULES[schedule].dash
+    paper = trace(figure, PAPER)
+    assert (paper.line.color, paper.line.dash) == (PAPER_COLOUR, PAPER_DASH)
+    assert (paper.marker.color, paper.marker.symbol) == (PAPER_COLOUR, "circle-open")
+
+
+def test_a_band_encloses_its_line():
+    band = trace(draw_sparsity_curves(chart_of(AUC)), "polynomial, ± one standard deviation")
+    assert list(zip(band.x, band.y, strict=True)) == [
+        (0, 9.5), (1, 8.5), (2, 7.5), (2, 6.5), (1, 7.5), (0, 8.5)
+    ]  # fmt: skip
+    assert band.fill == "toself"
+
+
+def test_every_level_has_a_mark_and_both_ends_a_label():
+    levels = tuple(step / 20 for step in range(20))
+    chart = sparsity_curves(
+        {"constant": curve_of(levels, start=30.0)}, PUBLISHED, quantity=AUC, precision="int8"
     )
-    assert colours == {
-        "polynomial": PRECISIONS["int8"].colour,
-        "constant": PRECISIONS["int8"].colour,
-        PAPER: PAPER_COLOUR,
-    }
-    assert dashes["constant"] == SCHEDULES["constant"].dash
-    assert dashes["polynomial"] == SCHEDULES["polynomial"].dash
+    axis = draw_sparsity_curves(chart).layout.xaxis
+    assert list(axis.tickvals) == list(range(20))
+    assert (axis.ticktext[0], axis.ticktext[-1]) == ("0", "95")
+    assert sum(map(bool, axis.ticktext)) == 9
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sparsity", "expected"), [("constant", 0.5, (1, 7.0)), ("polynomial", 0, (0, 9.0))]
+)
+def test_the_sliders_position_is_marked(schedule, sparsity, expected):
+    chart = chart_of(SIZE)
+    plain = draw_sparsity_curves(chart).to_plotly_json()
+    figure = go.Figure(mark_level(plain, chart.point(schedule=schedule, sparsity=sparsity)))
+    ring = figure.data[-1]
+    assert (ring.x[0], ring.y[0]) == expected
+    assert (ring.marker.color, ring.marker.symbol) == (CHOSEN_COLOUR, "circle-open")
+    (line,) = figure.layout.shapes
+    assert (line.x0, line.x1, line.yref) == (expected[0], expected[0], "y domain")
+
+
+def test_a_ring_moves_no_axis():
+    figure = draw_sparsity_curves(chart_of(AUC))
+    assert None not in (figure.layout.xaxis.range, figure.layout.yaxis.range)
+
+
+def test_what_is_not_measured_says_so():
+    ours = {"constant": curve_of(LEVELS, start=9.0).assign(latency_ms=float("nan"))}
+    chart = sparsity_curves(ours, PUBLISHED, quantity=LATENCY, precision="int8")
+    figure = draw_sparsity_curves(chart)
+    assert [note.text for note in figure.layout.annotations] == ["Not measured yet"]
+    plain = figure.to_plotly_json()
+    marked = mark_level(plain, chart.point(schedule="constant", sparsity=0.5))
+    assert marked["layout"]["shapes"] == []
+    assert not draw_sparsity_curves(chart_of(LATENCY)).layout.annotations
 
 
 def test_unmeasured_latency_is_left_out():

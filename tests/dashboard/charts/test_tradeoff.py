@@ -1,11 +1,21 @@
 import json
 
-import altair as alt
+import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts.tradeoff import draw_tradeoff, tradeoff
+from dashboard.charts.tradeoff import draw_tradeoff, mark_variant, tradeoff
+from dashboard.theme import (
+    CHOSEN_COLOUR,
+    FRONT_COLOUR,
+    PAPER_COLOUR,
+    PRECISIONS,
+    SCHEDULES,
+    UNPRUNED_SHAPE,
+)
 from edac_core.papers import published_curve
+from edac_core.studies.select import pareto_front
 
 SUMMARY = pd.DataFrame(
     {
@@ -28,10 +38,9 @@ def chart():
     return tradeoff(SUMMARY, PUBLISHED)
 
 
-def plain(spec):
-    """The specification as JSON has it, data sets as records."""
-    frames = {name: frame.to_dict("records") for name, frame in spec["datasets"].items()}
-    return json.loads(json.dumps({**spec, "datasets": frames}))
+def trace(figure, name, **wanted):
+    (found,) = figure.select_traces({"name": name, **wanted})
+    return found
 
 
 def test_points_spread_by_their_deviation(chart):
@@ -67,18 +76,71 @@ def test_the_ring_is_on_the_chosen_variant(chart, schedule, sparsity, expected):
     assert point["zip_bytes"].tolist() == [expected]
 
 
-def test_the_specification_is_valid_vega_lite(chart):
+def test_the_grey_step_line_is_the_pareto_front(chart):
+    line = trace(draw_tradeoff(chart), "Pareto front")
+    on_front = SUMMARY[pareto_front(SUMMARY["zip_bytes"], SUMMARY["auc"])]
+    expected = on_front.sort_values("zip_bytes")[["zip_bytes", "auc"]].to_numpy()
+    assert np.column_stack([line.x, line.y]).tolist() == expected.tolist()
+    assert (line.line.shape, line.line.color) == ("hv", FRONT_COLOUR)
+
+
+def test_precision_is_colour_and_schedule_is_shape(chart):
+    figure = draw_tradeoff(chart)
+    for precision, rows in chart.points.groupby("precision"):
+        drawn = trace(figure, precision, showlegend=False)
+        assert list(drawn.x) == rows["zip_bytes"].tolist()
+        assert list(drawn.y) == rows["auc"].tolist()
+        assert drawn.marker.color == PRECISIONS[precision].colour
+        assert list(drawn.error_y.array) == pytest.approx((rows["high"] - rows["auc"]).tolist())
+        texts = [text.replace("<br>", " ") for text in drawn.customdata]
+        assert texts == rows["sentence"].tolist()
+    assert list(trace(figure, "int8", showlegend=False).marker.symbol) == [
+        UNPRUNED_SHAPE, SCHEDULES["polynomial"].shape, SCHEDULES["constant"].shape
+    ]  # fmt: skip
+
+
+def test_what_is_beaten_is_fainter(chart):
+    drawn = trace(draw_tradeoff(chart), "int8", showlegend=False)
+    assert list(drawn.marker.opacity) == [1, 1, 0.65]
+
+
+def test_the_legends_name_every_precision_and_schedule(chart):
+    figure = draw_tradeoff(chart)
+    entries = [drawn for drawn in figure.data if drawn.showlegend is not False]
+    assert [drawn.name for drawn in entries if drawn.legend == "legend"] == ["float32", "int8"]
+    assert [drawn.name for drawn in entries if drawn.legend == "legend2"] == [
+        "not pruned", "polynomial", "constant"
+    ]  # fmt: skip
+
+
+def test_published_points_are_hollow_and_grey(chart):
+    drawn = trace(draw_tradeoff(chart), "EDAC")
+    assert (drawn.marker.symbol, drawn.marker.color) == ("circle-open", PAPER_COLOUR)
+    assert list(drawn.x) == chart.published["zip_bytes"].tolist()
+
+
+def test_the_chosen_variant_is_ringed_and_on_top(chart):
+    plain = draw_tradeoff(chart, ink="#000000").to_plotly_json()
     chosen = chart.point(schedule="constant", sparsity=0.9, precision="int8")
-    alt.Chart.from_dict(plain(draw_tradeoff(chart, chosen, ink="#000000")))
+    *_, point, ring = go.Figure(mark_variant(plain, chosen)).data
+    assert (point.x, point.y) == (ring.x, ring.y) == ((0.3e6,), (0.70,))
+    assert point.marker.color == (PRECISIONS["int8"].colour,)
+    assert point.marker.symbol == (SCHEDULES["constant"].shape,)
+    assert (ring.marker.symbol, ring.marker.color) == ("circle-open", CHOSEN_COLOUR)
+    assert "AUC 0.700" in ring.customdata[0]
 
 
-def test_only_the_chosen_data_change_with_the_slider(chart):
+def test_choosing_changes_the_ring_only(chart):
+    plain = draw_tradeoff(chart).to_plotly_json()
+    before = json.dumps(plain)
     one, other = (
-        draw_tradeoff(chart, chart.point(schedule=s, sparsity=0.9, precision="int8"))
+        mark_variant(plain, chart.point(schedule=s, sparsity=0.9, precision="int8"))
         for s in ("constant", "polynomial")
     )
-    assert {**one, "datasets": None} == {**other, "datasets": None}
-    assert one["datasets"]["points"] is other["datasets"]["points"]
+    assert one["data"][:-2] == other["data"][:-2] == plain["data"]
+    assert one["data"][-1] != other["data"][-1]
+    assert one["layout"] == other["layout"]
+    assert json.dumps(plain) == before
 
 
 def test_a_network_without_published_figures_has_none():

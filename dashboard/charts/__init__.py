@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -18,11 +19,18 @@ from dashboard.theme import CHOSEN_COLOUR
 
 CONFIG = {"displayModeBar": False, "showTips": False}
 SENTENCE = "%{customdata}<extra></extra>"
-LEGEND = {
-    "orientation": "h", "x": 0, "xref": "container", "xanchor": "left",
-    "itemclick": False, "itemdoubleclick": False, "title": {"text": ""}, "font": {"size": 12},
-}  # fmt: skip
+GLYPHS = {
+    "circle": "●",
+    "circle-open": "○",
+    "square": "■",
+    "diamond": "◆",
+    "solid": "━━",
+    "6px,4px": "╍╍",
+    "2px,3px": "┈○┈",
+}
+"""How a legend writes Plotly's shapes and dashes."""
 
+_OTHER = "▲"
 _KILO, _MEGA = 1e3, 1e6
 _HOVER_WIDTH = 46
 _AIR = 0.08
@@ -36,7 +44,29 @@ _STEPS = (
 )
 
 
-def empty_figure(question: str, *, margin: Mapping[str, int], ink: str | None) -> go.Figure:
+@dataclass(frozen=True)
+class Entry:
+    """A name in a legend; `look` is one of Plotly's shapes or dashes."""
+
+    name: str
+    colour: str
+    look: str
+
+
+def legend(entries: Iterable[Entry]) -> str:
+    """Return a line of text that tells what colours, shapes and dashes mean.
+
+    Plotly's own legends take their room from the plot, more or less of it by the chart's width.
+    """
+    return "    ".join(
+        f'<span style="color:{entry.colour}">{GLYPHS.get(entry.look, _OTHER)}</span> {entry.name}'
+        for entry in entries
+    )
+
+
+def empty_figure(
+    question: str, *, margin: Mapping[str, int], legend: str = "", ink: str | None = None
+) -> go.Figure:
     """Return a figure that has a question as its title and leaves the room to the data.
 
     Parameters
@@ -45,11 +75,14 @@ def empty_figure(question: str, *, margin: Mapping[str, int], ink: str | None) -
         The title.
     margin
         Pixels around the plot, by Plotly's letters (l, r, t, b): fixed, so that nothing jumps.
+    legend
+        What colours, shapes and dashes mean; stands below the title.
     ink
         The colour of the words, if not that of Streamlit's own chart theme.
     """
     title = {"text": question, "font": {"size": 15}, "x": 0, "xref": "container", "xanchor": "left",
-             "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 2}}  # fmt: skip
+             "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 2},
+             "subtitle": {"text": legend, "font": {"size": 12, "color": ink}}}  # fmt: skip
     figure = go.Figure(
         layout={
             # Streamlit fills the template in; Plotly's own would only be carried along.
@@ -60,6 +93,7 @@ def empty_figure(question: str, *, margin: Mapping[str, int], ink: str | None) -
             "hovermode": "closest",
             "hoverlabel": {"align": "left", "font": {"size": 13}},
             "dragmode": False,
+            "showlegend": False,
             "uirevision": "one",
         }
     )
@@ -67,7 +101,7 @@ def empty_figure(question: str, *, margin: Mapping[str, int], ink: str | None) -
     figure.update_xaxes(fixedrange=True, automargin=False, tickangle=0, zeroline=False)
     figure.update_yaxes(fixedrange=True, automargin=False, zeroline=False)
     if ink is not None:
-        figure.update_layout(font_color=ink, title_font_color=ink, legend_font_color=ink)
+        figure.update_layout(font_color=ink, title_font_color=ink)
         words = {"tickfont_color": ink, "title_font_color": ink}
         figure.update_xaxes(words).update_yaxes(words)
     return figure
@@ -98,7 +132,6 @@ def ring(chosen: pd.DataFrame, *, x: str, y: str) -> dict[str, Any]:
         },
         "customdata": hover_texts(chosen["sentence"]),
         "hovertemplate": SENTENCE,
-        "showlegend": False,
         "cliponaxis": False,
     }  # fmt: skip
 
@@ -156,6 +189,7 @@ def value_axis(
         Whether the axis starts at zero.
     """
     known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    known += [0.0] if from_zero else []
     low, high = _with_air(known, narrowest=narrowest)
     return {
         "title": {"text": title},

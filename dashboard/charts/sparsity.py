@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 
 from dashboard import format as write
 from dashboard.charts import (
-    LEGEND,
     SENTENCE,
+    Entry,
     empty_figure,
     hover_texts,
+    legend,
     marked,
     ring,
     size_axis,
@@ -26,7 +27,6 @@ from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_l
 
 PAPER = "EDAC"
 MOST_LABELS = 9
-_LAST = 2000  # Behind those that have Plotly's usual rank.
 _FAINT = "24"  # Opacity, as the last digits of a colour.
 _SAME = 1e-9
 
@@ -134,11 +134,11 @@ def draw_sparsity_curves(
         The colour of the words.
     """
     lines = chart.lines
-    margin = {"l": 66, "r": 12, "t": 48 if first else 26, "b": 42 if last else 22}
-    figure = empty_figure(chart.quantity.question, margin=margin, ink=ink)
+    margin = {"l": 66, "r": 12, "t": 56 if first else 26, "b": 42 if last else 22}
+    names = _legend(chart) if first else ""
+    figure = empty_figure(chart.quantity.question, margin=margin, legend=names, ink=ink)
     figure.update_xaxes(_levels_axis(chart.levels, titled=last))
     figure.update_yaxes(chart.quantity.axis([*lines["value"], *lines["low"], *lines["high"]]))
-    figure.update_layout(legend={**LEGEND, "y": 1, "yanchor": "bottom"}, showlegend=first)
     ours = [name for name in lines["series"].unique() if name != PAPER]
     figure.add_traces([_band(chart, name) for name in ours])
     figure.add_trace(_paper(chart))
@@ -213,7 +213,7 @@ def _levels_axis(levels: tuple[float, ...], *, titled: bool) -> dict[str, Any]:
     last = len(levels) - 1
     labelled = set(np.linspace(0, last, min(len(levels), MOST_LABELS)).round())
     return {
-        "title": {"text": "Sparsity (%), at the slider's steps" if titled else "", "standoff": 4},
+        "title": {"text": "Sparsity (%), at the slider's steps" if titled else ""},
         "range": [-0.5, last + 0.5],
         "tickvals": list(range(len(levels))),
         "ticktext": [
@@ -224,6 +224,16 @@ def _levels_axis(levels: tuple[float, ...], *, titled: bool) -> dict[str, Any]:
         "ticklen": 3,
         "showgrid": False,
     }
+
+
+def _legend(chart: SparsityCurves) -> str:
+    colour = precision_look(chart.precision).colour
+    return legend(
+        Entry(name, PAPER_COLOUR, PAPER_DASH)
+        if name == PAPER
+        else Entry(name, colour, schedule_look(name).dash)
+        for name in chart.lines["series"].unique()
+    )
 
 
 def _band(chart: SparsityCurves, series: str) -> go.Scatter:
@@ -237,7 +247,6 @@ def _band(chart: SparsityCurves, series: str) -> go.Scatter:
         fill="toself",
         fillcolor=f"{precision_look(chart.precision).colour}{_FAINT}",
         hoverinfo="skip",
-        showlegend=False,
     )
 
 
@@ -250,8 +259,7 @@ def _line(chart: SparsityCurves, series: str) -> go.Scatter:
 def _paper(chart: SparsityCurves) -> go.Scatter:
     look = {"color": PAPER_COLOUR}
     marker = {**look, "size": 6, "symbol": "circle-open"}
-    paper = _series(chart, PAPER, line={**look, "dash": PAPER_DASH}, marker=marker)
-    return paper.update(legendrank=_LAST)
+    return _series(chart, PAPER, line={**look, "dash": PAPER_DASH}, marker=marker)
 
 
 def _series(

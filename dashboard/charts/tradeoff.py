@@ -11,10 +11,11 @@ import plotly.graph_objects as go
 
 from dashboard import format as write
 from dashboard.charts import (
-    LEGEND,
     SENTENCE,
+    Entry,
     empty_figure,
     hover_texts,
+    legend,
     marked,
     ring,
     size_axis,
@@ -35,7 +36,7 @@ from edac_core.studies.select import pareto_front
 
 QUESTION = "What does size cost in AUC?"
 UNPRUNED = "not pruned"
-MARGIN = {"l": 58, "r": 12, "t": 52, "b": 72}
+MARGIN = {"l": 58, "r": 12, "t": 64, "b": 44}
 NARROWEST_AUC = 0.04
 POINT_SIZE = 9
 _FAINT = "59"  # Opacity, as the last digits of a colour.
@@ -112,26 +113,16 @@ def draw_tradeoff(chart: Tradeoff, *, ink: str | None = None) -> go.Figure:
         The colour of the words.
     """
     points, published = chart.points, chart.published
-    figure = empty_figure(QUESTION, margin=MARGIN, ink=ink)
+    figure = empty_figure(QUESTION, margin=MARGIN, legend=_legend(chart), ink=ink)
     sizes = [*points["zip_bytes"], *published["zip_bytes"]]
     aucs = [*points["low"], *points["high"], *published["auc"]]
     figure.update_xaxes(size_axis(sizes, title="Zip size (log scale)", most=6))
-    figure.update_xaxes(title_standoff=6)
     figure.update_yaxes(
         value_axis(aucs, title="AUC (mean over runs)", tick_format=".2f", narrowest=NARROWEST_AUC)
-    )
-    figure.update_layout(
-        legend={**LEGEND, "y": 1, "yanchor": "bottom"},
-        legend2={**LEGEND, "y": 0, "yref": "container", "yanchor": "bottom"},
     )
     figure.add_traces([_front(chart), _published(chart)])
     for precision in in_order(points["precision"], PRECISIONS):
         figure.add_trace(_variants(points[points["precision"] == precision], precision))
-        look = {"color": precision_look(precision).colour}
-        figure.add_trace(_legend_entry(precision, look, legend="legend"))
-    for schedule in in_order(points["schedule"], (UNPRUNED, *SCHEDULES)):
-        look = {"color": FRONT_COLOUR, "symbol": _shape(schedule)}
-        figure.add_trace(_legend_entry(schedule, look, legend="legend2"))
     return figure
 
 
@@ -156,7 +147,6 @@ def mark_variant(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, A
             "symbol": [_shape(name) for name in chosen["schedule"]],
         },
         "hoverinfo": "skip",
-        "showlegend": False,
     }
     return marked(figure, [point, ring(chosen, x="zip_bytes", y="auc")])
 
@@ -169,7 +159,6 @@ def _front(chart: Tradeoff) -> go.Scatter:
         y=chart.front["auc"].tolist(),
         line={"shape": "hv", "color": FRONT_COLOUR, "width": 1.5},
         hoverinfo="skip",
-        showlegend=False,
     )
 
 
@@ -182,7 +171,6 @@ def _published(chart: Tradeoff) -> go.Scatter:
         marker={"symbol": "circle-open", "size": 7, "color": PAPER_COLOUR},
         customdata=hover_texts(chart.published["sentence"]),
         hovertemplate=SENTENCE,
-        showlegend=False,
     )
 
 
@@ -203,16 +191,16 @@ def _variants(points: pd.DataFrame, precision: str) -> go.Scatter:
         },
         customdata=hover_texts(points["sentence"]),
         hovertemplate=SENTENCE,
-        showlegend=False,
     )
 
 
-def _legend_entry(name: str, look: Mapping[str, Any], *, legend: str) -> go.Scatter:
-    """Return a trace of no points: colour and shape are explained apart from each other."""
-    return go.Scatter(
-        name=name, legend=legend, mode="markers", x=[None], y=[None], hoverinfo="skip",
-        marker={"size": POINT_SIZE, **look},
-    )  # fmt: skip
+def _legend(chart: Tradeoff) -> str:
+    """Explain colour and shape apart from each other, a line each."""
+    precisions = in_order(chart.points["precision"], PRECISIONS)
+    schedules = in_order(chart.points["schedule"], (UNPRUNED, *SCHEDULES))
+    colours = legend(Entry(name, precision_look(name).colour, "circle") for name in precisions)
+    shapes = legend(Entry(name, FRONT_COLOUR, _shape(name)) for name in schedules)
+    return f"{colours}<br>{shapes}"
 
 
 def _shape(schedule: str) -> str:

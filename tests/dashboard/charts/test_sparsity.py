@@ -113,6 +113,14 @@ def test_one_meaning_one_look():
     assert (paper.marker.color, paper.marker.symbol) == (PAPER_COLOUR, "circle-open")
 
 
+def test_the_first_of_several_charts_names_the_lines():
+    chart = chart_of(AUC)
+    first, other = (draw_sparsity_curves(chart, first=is_first) for is_first in (True, False))
+    names = first.layout.title.subtitle.text
+    assert all(name in names for name in ("━━</span> polynomial", "╍╍</span> constant", PAPER))
+    assert not other.layout.title.subtitle.text
+
+
 def test_a_band_encloses_its_line():
     band = trace(draw_sparsity_curves(chart_of(AUC)), "polynomial, ± one standard deviation")
     assert list(zip(band.x, band.y, strict=True)) == [

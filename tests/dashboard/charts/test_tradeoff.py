@@ -38,8 +38,8 @@ def chart():
     return tradeoff(SUMMARY, PUBLISHED)
 
 
-def trace(figure, name, **wanted):
-    (found,) = figure.select_traces({"name": name, **wanted})
+def trace(figure, name):
+    (found,) = figure.select_traces({"name": name})
     return found
 
 
@@ -87,30 +87,29 @@ def test_the_grey_step_line_is_the_pareto_front(chart):
 def test_precision_is_colour_and_schedule_is_shape(chart):
     figure = draw_tradeoff(chart)
     for precision, rows in chart.points.groupby("precision"):
-        drawn = trace(figure, precision, showlegend=False)
+        drawn = trace(figure, precision)
         assert list(drawn.x) == rows["zip_bytes"].tolist()
         assert list(drawn.y) == rows["auc"].tolist()
         assert drawn.marker.color == PRECISIONS[precision].colour
         assert list(drawn.error_y.array) == pytest.approx((rows["high"] - rows["auc"]).tolist())
         texts = [text.replace("<br>", " ") for text in drawn.customdata]
         assert texts == rows["sentence"].tolist()
-    assert list(trace(figure, "int8", showlegend=False).marker.symbol) == [
+    assert list(trace(figure, "int8").marker.symbol) == [
         UNPRUNED_SHAPE, SCHEDULES["polynomial"].shape, SCHEDULES["constant"].shape
     ]  # fmt: skip
 
 
 def test_what_is_beaten_is_fainter(chart):
-    drawn = trace(draw_tradeoff(chart), "int8", showlegend=False)
+    drawn = trace(draw_tradeoff(chart), "int8")
     assert list(drawn.marker.opacity) == [1, 1, 0.65]
 
 
-def test_the_legends_name_every_precision_and_schedule(chart):
-    figure = draw_tradeoff(chart)
-    entries = [drawn for drawn in figure.data if drawn.showlegend is not False]
-    assert [drawn.name for drawn in entries if drawn.legend == "legend"] == ["float32", "int8"]
-    assert [drawn.name for drawn in entries if drawn.legend == "legend2"] == [
-        "not pruned", "polynomial", "constant"
-    ]  # fmt: skip
+def test_the_legend_names_every_precision_and_schedule(chart):
+    colours, shapes = draw_tradeoff(chart).layout.title.subtitle.text.split("<br>")
+    for name, line in (("float32", colours), ("int8", colours)):
+        assert f'<span style="color:{PRECISIONS[name].colour}">●</span> {name}' in line
+    assert [word for word in ("◆", "●", "■") if word in shapes] == ["◆", "●", "■"]
+    assert "float16" not in colours
 
 
 def test_published_points_are_hollow_and_grey(chart):

@@ -19,6 +19,9 @@ from dashboard.theme import CHOSEN_COLOUR
 
 CONFIG = {"displayModeBar": False, "showTips": False}
 SENTENCE = "%{customdata}<extra></extra>"
+NARROWEST_AUC = 0.04
+"""An axis of AUCs spans at least this: a network's noise is not to fill it."""
+
 GLYPHS = {
     "circle": "●",
     "circle-open": "○",
@@ -91,7 +94,7 @@ def empty_figure(
             "margin": {**margin, "pad": 0},
             "font": {"size": 12},
             "hovermode": "closest",
-            "hoverlabel": {"align": "left", "font": {"size": 13}},
+            "hoverlabel": {"align": "left", "font": {"size": 13, "color": ink}},
             "dragmode": False,
             "showlegend": False,
             "uirevision": "one",

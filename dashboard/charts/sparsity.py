@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from dashboard import format as write
 from dashboard.charts import (
+    NARROWEST_AUC,
     SENTENCE,
     Entry,
     empty_figure,
@@ -49,7 +50,7 @@ class Quantity:
 AUC = Quantity(
     "auc",
     "Does pruning lower the AUC?",
-    functools.partial(value_axis, title="AUC", tick_format=".2f", narrowest=0.04),
+    functools.partial(value_axis, title="AUC", tick_format=".2f", narrowest=NARROWEST_AUC),
     write.auc,
     "auc_mean",
 )

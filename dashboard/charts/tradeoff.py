@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard import format as write
 from dashboard.charts import (
+    NARROWEST_AUC,
     SENTENCE,
     Entry,
     empty_figure,
@@ -37,7 +38,6 @@ from edac_core.studies.select import pareto_front
 QUESTION = "What does size cost in AUC?"
 UNPRUNED = "not pruned"
 MARGIN = {"l": 58, "r": 12, "t": 64, "b": 44}
-NARROWEST_AUC = 0.04
 POINT_SIZE = 9
 _FAINT = "59"  # Opacity, as the last digits of a colour.
 
@@ -211,9 +211,11 @@ def _sentence(row: pd.Series) -> str:
     level = UNPRUNED if row["schedule"] == BASELINE else f"{row['schedule']} "
     if row["schedule"] != BASELINE:
         level += write.per_cent(row["sparsity"])
+    auc = f"{write.auc(row['auc'])} in one run"
+    if row["runs"] > 1:
+        auc = f"{write.auc(row['auc'], row['auc_std'])} over {row['runs']:.0f} runs"
     return (
-        f"{row['precision']}, {level}: AUC {write.auc(row['auc'], row['auc_std'])} over "
-        f"{row['runs']:.0f} runs at {write.size(row['zip_bytes'])}, "
+        f"{row['precision']}, {level}: AUC {auc} at {write.size(row['zip_bytes'])}, "
         f"{write.smaller(row['zip_ratio'])} than the float32 baseline"
     )
 

@@ -53,7 +53,10 @@ def test_hover_texts_keep_their_words():
 
 def test_words_have_the_pages_ink():
     layout = empty_figure("Why?", margin={"l": 1}, ink="#123456").layout
-    words = (layout.font, layout.title.font, layout.xaxis.tickfont, layout.yaxis.title.font)
+    words = (
+        layout.font, layout.title.font, layout.title.subtitle.font, layout.hoverlabel.font,
+        layout.xaxis.tickfont, layout.yaxis.title.font,
+    )  # fmt: skip
     assert {font.color for font in words} == {"#123456"}
 
 

@@ -23,7 +23,7 @@ SUMMARY = pd.DataFrame(
         "schedule": ["none", "none", "polynomial", "constant"],
         "precision": ["float32", "int8", "int8", "int8"],
         "sparsity": [0.0, 0.0, 0.9, 0.9],
-        "runs": 3,
+        "runs": [3, 3, 3, 1],
         "auc": [0.80, 0.79, 0.78, 0.70],
         "auc_std": [0.01, 0.02, 0.01, float("nan")],
         "zip_bytes": [22.7e6, 4.1e6, 0.2e6, 0.3e6],
@@ -60,6 +60,10 @@ def test_hover_texts_are_sentences(chart):
     )
     assert chart.points["sentence"].tolist()[0].startswith("float32, not pruned: ")
     assert "EDAC published: AUC 0.887 at 379 kB" in chart.published["sentence"].iloc[0]
+
+
+def test_one_run_has_no_spread(chart):
+    assert ": AUC 0.700 in one run at 300 kB" in chart.points["sentence"].iloc[3]
 
 
 def test_the_paper_stands_at_its_published_size(chart):

@@ -1,5 +1,7 @@
 """Whether two classifiers decide differently, beyond chance, on the same recordings."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +61,32 @@ def mcnemar(labels: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike) 
     only_first = int(((one == truth) & (other != truth)).sum())
     only_second = int(((one != truth) & (other == truth)).sum())
     return McNemar(only_first, only_second, _two_sided(only_first, only_second))
+
+
+def combine_p_values(p_values: Sequence[float]) -> float:
+    """Combine the p values of tests that may depend on each other in any way.
+
+    Runs of a study share recordings, so their tests are not independent. Of n values the k-th
+    smallest, k being half of n rounded up, times n / k: about twice the median, and the value
+    itself if there is only one.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        At least one.
+
+    Returns
+    -------
+    float
+        A p value of the hypothesis that there is no difference in any of the tests.
+
+    References
+    ----------
+    Rüger (1978), "Das maximale Signifikanzniveau des Tests: Lehne H0 ab, wenn k unter n gegebenen
+    Tests zur Ablehnung führen", Metrika 25, 171-178.
+    """
+    middle = math.ceil(len(p_values) / 2)
+    return min(1.0, sorted(p_values)[middle - 1] * len(p_values) / middle)
 
 
 def _two_sided(only_first: int, only_second: int) -> float:

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from edac_core.errors import DataError
-from edac_core.measure.significance import McNemar, mcnemar
+from edac_core.measure.significance import McNemar, combine_p_values, mcnemar
 
 
 def outcomes(*, only_first, only_second, both=3, neither=2):
@@ -79,6 +79,31 @@ def test_it_rejects_a_true_null_hypothesis_at_most_as_often_as_it_says():
     rows = zip(labels, first, second, strict=True)
     ps = np.array([mcnemar(*row).p_value for row in rows])
     assert 0.005 < (ps <= 0.05).mean() <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("p_values", "combined"),
+    [
+        ([0.03], 0.03),
+        ([0.5, 0.01], 0.02),
+        ([0.9, 0.02, 0.1], 0.15),
+        ([0.01, 0.02, 0.03, 0.9], 0.04),
+        ([0.9, 0.8, 0.95], 1.0),
+    ],
+)
+def test_p_values_combine_to_about_twice_their_median(p_values, combined):
+    assert combine_p_values(p_values) == pytest.approx(combined)
+
+
+@pytest.mark.parametrize("dependence", [0.0, 0.9, 1.0])
+@pytest.mark.parametrize("tests", [2, 3, 5])
+def test_a_combined_p_is_small_no_more_often_than_it_says(dependence, tests):
+    rng = np.random.default_rng(2)
+    shared, own = rng.normal(size=(4000, 1)), rng.normal(size=(4000, tests))
+    normal = math.sqrt(dependence) * shared + math.sqrt(1 - dependence) * own
+    combined = np.array([combine_p_values(row) for row in stats.norm.cdf(normal)])
+    for level in (0.01, 0.05, 0.2):
+        assert (combined <= level).mean() <= level + 3 * math.sqrt(level / 4000)
 
 
 @pytest.mark.parametrize(

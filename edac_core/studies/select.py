@@ -1,7 +1,8 @@
 """What the variants of a study come to: means over runs, differences within runs, what to choose.
 
 A run is a pair of split seed and training seed. Every comparison with the float32 baseline is
-made within a run and only then averaged, so that what runs have in common cancels out.
+made within a run and only then averaged, so that what runs have in common cancels out. Figures of
+two protocols are never averaged, compared or joined by a curve.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from scipy.stats import t as student_t
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.studies.jobs import BASELINE
 
-CONFIGURATION = ["model", "schedule", "sparsity", "precision"]
-RUN = ["model", "split_seed", "training_seed"]
+CONFIGURATION = ["model", "protocol", "schedule", "sparsity", "precision"]
+RUN = ["model", "protocol", "split_seed", "training_seed"]
 
-_MEANS = ["auc", "auc_half_width", "raw_bytes", "zip_bytes", "weights", "nonzero_weights",
+_MEANS = ["auc", "auc_half_width", "uar", "raw_bytes", "zip_bytes", "weights", "nonzero_weights",
           "latency_ms", "latency_p95_ms", "raw_ratio", "zip_ratio"]  # fmt: skip
 _SPREADS = ["auc", "zip_bytes", "latency_ms"]
 _PAIRED = ["auc_difference", "speedup"]
@@ -62,9 +63,9 @@ def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a model, schedule, sparsity and precision, in that order, with columns
+        One row a model, protocol, schedule, sparsity and precision, in that order, with columns
         ``runs``; means ``auc``, ``auc_half_width`` (of DeLong's interval on one test set),
-        ``raw_bytes``, ``zip_bytes``, ``weights``, ``nonzero_weights``, ``latency_ms``,
+        ``uar``, ``raw_bytes``, ``zip_bytes``, ``weights``, ``nonzero_weights``, ``latency_ms``,
         ``latency_p95_ms``; ``raw_ratio`` and ``zip_ratio``, how many times smaller than the
         baseline; ``auc_difference`` and ``speedup`` (how many times faster) with ``_low`` and
         ``_high`` bounds of Student's interval over the runs, NaN for a single run; and
@@ -94,8 +95,8 @@ def summarise_groups(groups: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        One row a model, schedule, sparsity, precision and group: mean ``n``, ``positives``,
-        ``auc`` and ``auc_half_width``.
+        One row a model, protocol, schedule, sparsity, precision and group: mean ``n``,
+        ``positives``, ``auc`` and ``auc_half_width``.
     """
     named = groups.merge(variants[["key", *CONFIGURATION]], left_on="variant", right_on="key")
     named["auc_half_width"] = (named["auc_high"] - named["auc_low"]) / 2
@@ -103,10 +104,13 @@ def summarise_groups(groups: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFra
     return means[["n", "positives", "auc", "auc_half_width"]].mean().reset_index()
 
 
-def curve(summary: pd.DataFrame, *, model: str, schedule: str, precision: str) -> pd.DataFrame:
+def curve(
+    summary: pd.DataFrame, *, model: str, protocol: str, schedule: str, precision: str
+) -> pd.DataFrame:
     """Return the rows of one schedule by sparsity, from the baseline (sparsity 0) on."""
     rows = summary[
         (summary["model"] == model)
+        & (summary["protocol"] == protocol)
         & summary["schedule"].isin([BASELINE, schedule])
         & (summary["precision"] == precision)
     ]
@@ -124,12 +128,14 @@ def smallest_within(summary: pd.DataFrame, *, loss: float) -> pd.DataFrame:
     return kept.nsmallest(1, "zip_bytes")
 
 
+def is_reference(variants: pd.DataFrame) -> pd.Series[bool]:
+    """Mark what all other variants are compared with: unpruned and float32."""
+    return (variants["schedule"] == BASELINE) & (variants["precision"] == REFERENCE_PRECISION)
+
+
 def _compared(variants: pd.DataFrame) -> pd.DataFrame:
     """Put each variant beside the float32 baseline of its run."""
-    is_baseline = (variants["schedule"] == BASELINE) & (
-        variants["precision"] == REFERENCE_PRECISION
-    )
-    baselines = variants.loc[is_baseline, [*RUN, "auc", "raw_bytes", "zip_bytes"]]
+    baselines = variants.loc[is_reference(variants), [*RUN, "auc", "raw_bytes", "zip_bytes"]]
     paired = variants.merge(baselines, how="left", on=RUN, suffixes=("", "_of_baseline"))
     return paired.assign(
         auc_half_width=(paired["auc_high"] - paired["auc_low"]) / 2,

@@ -40,18 +40,29 @@ def test_what_is_not_finite_is_never_on_the_front():
 
 
 @pytest.fixture
+def both_protocols(variants):
+    """The same runs by another protocol, whose baselines are ever so much better."""
+    paper = variants.assign(protocol="paper", key="paper-" + variants["key"])
+    paper["auc"] += 0.15
+    paper[["zip_bytes", "raw_bytes"]] *= 2
+    return pd.concat([variants, paper]).sample(frac=1, random_state=1)
+
+
+@pytest.fixture
 def variants():
     rng = np.random.default_rng(3)
     rows = [
         {
             "key": f"{split}-{seed}-{schedule}-{sparsity}-{precision}",
             "model": "cnn",
+            "protocol": "clean",
             "schedule": schedule,
             "sparsity": sparsity,
             "precision": precision,
             "split_seed": split,
             "training_seed": seed,
             "auc": rng.uniform(0.6, 0.8),
+            "uar": rng.uniform(0.5, 0.7),
             "raw_bytes": rng.integers(10_000, 20_000),
             "zip_bytes": rng.integers(1_000, 10_000),
             "weights": 100,
@@ -108,6 +119,11 @@ def test_speed_is_compared_with_the_baseline_of_the_same_measurement(variants):
     assert (row["speedup_low"], row["speedup_high"]) == pytest.approx(oracle)
 
 
+def test_uar_is_the_mean_over_runs(variants):
+    row = chosen(summarise(variants), "constant", 0.9, "int8").iloc[0]
+    assert row["uar"] == pytest.approx(chosen(variants, "constant", 0.9, "int8")["uar"].mean())
+
+
 def test_spread_is_over_runs_and_width_is_delongs(variants):
     row = chosen(summarise(variants), "constant", 0.5, "int8").iloc[0]
     aucs = chosen(variants, "constant", 0.5, "int8")["auc"]
@@ -139,7 +155,7 @@ def test_a_run_without_its_baseline_has_no_comparison(variants):
 
 def test_curves_start_at_the_baseline(variants):
     summary = summarise(variants)
-    rows = curve(summary, model="cnn", schedule="constant", precision="int8")
+    rows = curve(summary, model="cnn", protocol="clean", schedule="constant", precision="int8")
     assert rows["sparsity"].tolist() == [0.0, 0.5, 0.9]
     assert rows["schedule"].tolist() == ["none", "constant", "constant"]
     assert (rows["precision"] == "int8").all()
@@ -176,3 +192,32 @@ def test_groups_are_averaged_over_runs(variants):
     assert rows["group"].tolist() == ["call-center", "telegram"]
     assert rows["auc"].tolist() == pytest.approx([0.7, 0.8])
     assert rows["n"].iloc[1] == 90
+
+
+def test_protocols_are_never_averaged_nor_compared(variants, both_protocols):
+    """Each has the figures that it has alone."""
+    summary = summarise(both_protocols)
+    for protocol, alone in both_protocols.groupby("protocol"):
+        rows = summary[summary["protocol"] == protocol].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows, summarise(alone))
+    assert len(summary) == 2 * len(summarise(variants))
+    assert (summary["runs"] == 3).all()
+
+
+def test_protocols_are_never_one_curve(both_protocols):
+    rows = curve(
+        summarise(both_protocols),
+        model="cnn", protocol="paper", schedule="constant", precision="int8",
+    )  # fmt: skip
+    assert rows["protocol"].tolist() == ["paper"] * 3
+    assert rows["sparsity"].tolist() == [0.0, 0.5, 0.9]
+
+
+def test_groups_of_two_protocols_stay_apart(both_protocols):
+    groups = pd.DataFrame(
+        {"variant": both_protocols["key"], "group": "telegram", "n": 90, "positives": 10,
+         "auc": both_protocols["auc"], "auc_low": 0.5, "auc_high": 0.9}
+    )  # fmt: skip
+    rows = chosen(summarise_groups(groups, both_protocols), "none", 0.0, "float32")
+    aucs = rows.set_index("protocol")["auc"]
+    assert aucs["paper"] - aucs["clean"] == pytest.approx(0.15)

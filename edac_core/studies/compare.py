@@ -1,0 +1,153 @@
+"""How variants decide compared with their run's float32 baseline, and all their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from edac_core.measure.significance import combine_p_values, mcnemar
+from edac_core.studies.jobs import BASELINE
+from edac_core.studies.select import CONFIGURATION, RUN, is_reference
+from edac_core.studies.store import Store
+
+COMPARISON = ["only_baseline_right", "only_variant_right", "mcnemar_p"]
+MIB = 2**20
+
+_TABLE = [
+    "model", "protocol", "schedule", "sparsity", "precision", "split_seed", "training_seed",
+    "auc", "auc_low", "auc_high", "uar", "sensitivity", "specificity", "threshold", "mcnemar_p",
+    "only_baseline_right", "only_variant_right", "zip_bytes", "zip_mib", "raw_bytes", "raw_mib",
+    "xz_bytes", "weights", "nonzero_weights", "zero_weights", "zero_percent", "latency_ms",
+    "latency_p95_ms", "baseline_latency_ms", "sha256",
+]  # fmt: skip
+
+Scores = Callable[[str], pd.DataFrame]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def compare(store: Store, study: str, *, model: str | None = None) -> pd.DataFrame:
+    """Test each variant of a study against the float32 baseline of its run.
+
+    Both decide the same test examples, each at its own threshold, as chosen on validation.
+
+    Parameters
+    ----------
+    store : Store
+    study : str
+        Name of the study.
+    model : str, optional
+        Compare the variants of this network only.
+
+    Returns
+    -------
+    DataFrame
+        One row a variant, indexed by its ``key``: ``only_baseline_right`` and
+        ``only_variant_right``, how many test examples only one of the two decides rightly, and
+        ``mcnemar_p`` (McNemar's exact test; 1 for the baseline itself). Variants whose run has no
+        baseline yet are left out.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    variants = store.variants(study)
+    if model is not None:
+        variants = variants[variants["model"] == model]
+    return compare_variants(variants, store.scores)
+
+
+def compare_variants(variants: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Test variants against the float32 baseline of their run; see `compare`.
+
+    Parameters
+    ----------
+    variants : DataFrame
+        As `Store.variants` returns it.
+    scores : callable
+        Gives the scores of a variant by its key, as `Store.scores` does.
+    """
+    # Decisions can be paired only where the same examples were scored in the same order.
+    runs = variants.groupby([*RUN, "split"])
+    rows = [row for _, run in runs for row in _compared_with_baseline(run, scores)]
+    return pd.DataFrame(rows, columns=["key", *COMPARISON]).set_index("key")
+
+
+def summarise_comparison(comparison: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
+    """Bring the comparisons of all runs together.
+
+    Parameters
+    ----------
+    comparison, variants : DataFrame
+        As `compare` and `Store.variants` return them.
+
+    Returns
+    -------
+    DataFrame
+        One row a model, protocol, schedule, sparsity and precision: ``mcnemar_p`` of the runs
+        together, and how many test examples of a run only one of the two decides rightly (means).
+    """
+    groups = variants.join(comparison, on="key", how="inner").groupby([*CONFIGURATION])
+    summary = groups[COMPARISON].mean()
+    return summary.assign(mcnemar_p=groups["mcnemar_p"].agg(_combined)).reset_index()
+
+
+def in_full(variants: pd.DataFrame, comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return every figure of every variant, in the papers' units too.
+
+    Parameters
+    ----------
+    variants, comparison : DataFrame
+        As `Store.variants` and `compare` return them.
+
+    Returns
+    -------
+    DataFrame
+        One row a variant, by run, the baseline first: what identifies it; AUC with its interval,
+        UAR, sensitivity, specificity, threshold; the columns of `compare`; sizes in bytes and
+        (``zip_mib``, ``raw_mib``) in MiB; weights, those that are zero (``zero_weights``,
+        ``zero_percent``) and those that are not; latencies; the file's digest.
+    """
+    zeros = variants["weights"] - variants["nonzero_weights"]
+    table = variants.join(comparison, on="key").assign(
+        zip_mib=variants["zip_bytes"] / MIB,
+        raw_mib=variants["raw_bytes"] / MIB,
+        zero_weights=zeros,
+        zero_percent=100 * zeros / variants["weights"],
+    )
+    table = table.sort_values([*RUN, "schedule", "sparsity", "precision"], key=_baseline_first)
+    # Counts stay whole numbers where a run has no baseline yet.
+    counts = {"only_baseline_right": "Int64", "only_variant_right": "Int64"}
+    return table[_TABLE].astype(counts).reset_index(drop=True)
+
+
+def _baseline_first(column: pd.Series) -> pd.Series:
+    return column.replace(BASELINE, "") if column.name == "schedule" else column
+
+
+def _compared_with_baseline(
+    run: pd.DataFrame, scores: Scores
+) -> Iterator[tuple[str, int, int, float]]:
+    references = run[is_reference(run)]
+    if references.empty:
+        return
+    labels, of_baseline = _decisions(references.iloc[0], scores)
+    for _, variant in run.iterrows():
+        _, of_variant = _decisions(variant, scores)
+        yield (variant["key"], *astuple(mcnemar(labels, of_baseline, of_variant)))
+
+
+def _decisions(variant: pd.Series, scores: Scores) -> tuple[BoolArray, BoolArray]:
+    """Return the labels of the test examples, and what a variant calls them."""
+    scored = scores(variant["key"])
+    test = scored[scored["set"] == "test"]
+    called = test["score"].to_numpy() >= variant["threshold"]
+    return test["label"].to_numpy(bool), called
+
+
+def _combined(p_values: pd.Series[float]) -> float:
+    return combine_p_values(p_values.tolist())

@@ -1,0 +1,164 @@
+import numpy as np
+import pandas as pd
+import pytest
+import stored
+from scipy import stats
+
+from edac_core.locations import SHIPPED
+from edac_core.measure.significance import combine_p_values
+from edac_core.studies.compare import compare, compare_variants, in_full, summarise_comparison
+from edac_core.studies.store import Store
+
+BASELINE = {**stored.CONFIG, "schedule": "none", "sparsity": 0.0}
+
+
+@pytest.fixture
+def with_baseline(filled, split):
+    """The study of the other tests, its baseline beside it."""
+    filled.put_job("base", BASELINE, split.key, stored.make_result(split, "float32", "int8"))
+    filled.claim("study", ["job", "base"])
+    return filled
+
+
+def variants_of(*rows):
+    """Variants of runs; each has a key, a run (its split and both seeds), and its threshold."""
+    frame = pd.DataFrame(rows, columns=["key", "run", "schedule", "precision", "threshold"])
+    return frame.assign(
+        model="cnn", protocol="clean", split=frame["run"], split_seed=frame["run"],
+        training_seed=1234, sparsity=0.5,
+    )  # fmt: skip
+
+
+def scores_of(labels, **scores):
+    """A function as `Store.scores`: validation scores that mislead, then those of the test."""
+
+    def read(key):
+        test = pd.DataFrame({"label": labels, "set": "test", "score": scores[key]})
+        return pd.concat([test.assign(set="validation", label=1 - test["label"]), test])
+
+    return read
+
+
+LABELS = [1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_each_variant_decides_at_its_own_threshold():
+    variants = variants_of(
+        ("base", 1, "none", "float32", 0.5), ("pruned", 1, "constant", "int8", 0.1)
+    )
+    scores = scores_of(
+        LABELS,
+        # Wrong on the last positive and the last negative.
+        base=[0.9, 0.8, 0.5, 0.4, 0.1, 0.2, 0.3, 0.7],
+        # At 0.1: right on all positives, wrong on three of the negatives.
+        pruned=[0.3, 0.2, 0.2, 0.1, 0.2, 0.3, 0.4, 0.0],
+    )
+    row = compare_variants(variants, scores).loc["pruned"]
+    assert (row["only_baseline_right"], row["only_variant_right"]) == (3, 2)
+    assert row["mcnemar_p"] == stats.binomtest(3, 5).pvalue
+
+
+def test_a_variant_is_compared_with_the_baseline_of_its_own_run():
+    variants = variants_of(
+        ("base1", 1, "none", "float32", 0.5), ("pruned1", 1, "constant", "float32", 0.5),
+        ("base2", 2, "none", "float32", 0.5), ("pruned2", 2, "constant", "float32", 0.5),
+    )  # fmt: skip
+    right, wrong = np.array(LABELS, float), 1 - np.array(LABELS, float)
+    scores = scores_of(LABELS, base1=right, pruned1=wrong, base2=wrong, pruned2=right)
+    table = compare_variants(variants.sample(frac=1, random_state=2), scores)
+    assert table.loc["pruned1", ["only_baseline_right", "only_variant_right"]].tolist() == [8, 0]
+    assert table.loc["pruned2", ["only_baseline_right", "only_variant_right"]].tolist() == [0, 8]
+    assert table["mcnemar_p"].loc[["pruned1", "pruned2"]].tolist() == [2 / 2**8] * 2
+    assert table["mcnemar_p"].loc[["base1", "base2"]].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("column", ["protocol", "model", "split", "split_seed", "training_seed"])
+def test_nothing_is_compared_across(column):
+    variants = variants_of(
+        ("base", 1, "none", "float32", 0.5), ("pruned", 1, "constant", "float32", 0.5)
+    )
+    variants[column] = [1, 2]
+    scores = scores_of(LABELS, base=LABELS, pruned=LABELS)
+    assert compare_variants(variants, scores).index.tolist() == ["base"]
+
+
+def test_without_its_baseline_a_run_is_left_out(filled):
+    comparison = compare(filled, "study")
+    assert comparison.empty
+    variants = filled.variants("study")
+    assert summarise_comparison(comparison, variants).empty
+    table = in_full(variants, comparison)
+    assert len(table) == 2
+    assert table[["mcnemar_p", "only_baseline_right", "only_variant_right"]].isna().all(axis=None)
+
+
+def test_a_study_is_compared_from_its_store(with_baseline):
+    variants = with_baseline.variants("study").set_index("key")
+    comparison = compare(with_baseline, "study")
+    assert set(comparison.index) == set(variants.index)
+
+    def right(key):
+        test = with_baseline.scores(key).query("set == 'test'")
+        return (test["score"] >= variants.loc[key, "threshold"]) == test["label"].astype(bool)
+
+    for key, row in comparison.iterrows():
+        counts = pd.crosstab(right("base-float32"), right(key))
+        counts = counts.reindex(index=[False, True], columns=[False, True], fill_value=0)
+        assert row["only_baseline_right"] == counts.loc[True, False]
+        assert row["only_variant_right"] == counts.loc[False, True]
+
+
+def test_one_model_of_a_study(with_baseline, split):
+    config = {**BASELINE, "model": "other"}
+    with_baseline.put_job("other", config, split.key, stored.make_result(split, "float32"))
+    with_baseline.claim("study", ["job", "base", "other"])
+    assert compare(with_baseline, "study", model="other").index.tolist() == ["other-float32"]
+    assert len(compare(with_baseline, "study")) == 5
+
+
+def test_the_full_table_has_zeros_and_mebibytes(with_baseline):
+    variants = with_baseline.variants("study").assign(
+        zip_bytes=3 * 2**20, raw_bytes=2**19, weights=200, nonzero_weights=50
+    )
+    table = in_full(variants, compare(with_baseline, "study"))
+    assert table["schedule"].tolist() == ["none", "none", "constant", "constant"]
+    assert (table["zip_mib"] == 3).all()
+    assert (table["raw_mib"] == 0.5).all()
+    assert (table["zero_weights"] == 150).all()
+    assert (table["zero_percent"] == 75).all()
+    assert table["mcnemar_p"].iloc[0] == 1
+    assert table["only_baseline_right"].dtype == "Int64"
+
+
+def test_runs_are_brought_together():
+    keys = [f"{run}-{schedule}" for run in (1, 2, 3) for schedule in ("none", "constant")]
+    variants = variants_of(
+        *((key, int(key[0]), key[2:], "int8", 0.5) for key in keys),
+        ("later", 4, "constant", "int8", 0.5),
+    )
+    comparison = pd.DataFrame(
+        {
+            "only_baseline_right": [0, 4, 0, 5, 0, 9],
+            "only_variant_right": [0, 2, 0, 2, 0, 2],
+            "mcnemar_p": [1, 0.02, 1, 0.3, 1, 0.1],
+        },
+        index=pd.Index(keys, name="key"),
+    )
+    row = summarise_comparison(comparison, variants).set_index("schedule").loc["constant"]
+    assert (row["only_baseline_right"], row["only_variant_right"]) == (6, 2)
+    assert row["mcnemar_p"] == combine_p_values([0.02, 0.3, 0.1]) == pytest.approx(0.15)
+
+
+def test_counts_of_the_shipped_study_follow_from_its_sensitivity_and_specificity():
+    store = Store(SHIPPED, readonly=True)
+    variants = store.variants("cnn")
+    one_run = variants[(variants["split_seed"] == 2)].iloc[::6]
+    reference = variants.query("split_seed == 2 and schedule == 'none' and precision == 'float32'")
+    sample = pd.concat([one_run, reference]).drop_duplicates("key")
+    labels = store.scores(reference["key"].item()).query("set == 'test'")["label"]
+    positives, negatives = labels.sum(), (1 - labels).sum()
+    right = sample["sensitivity"] * positives + sample["specificity"] * negatives
+    counts = compare_variants(sample, store.scores).loc[sample["key"]]
+    gained = counts["only_variant_right"] - counts["only_baseline_right"]
+    assert gained.tolist() == pytest.approx((right - right.iloc[-1]).tolist())
+    store.close()

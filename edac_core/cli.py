@@ -19,17 +19,38 @@ from edac_core.datasets.location import data_root
 from edac_core.errors import EdacError, StoreError
 from edac_core.locations import SHIPPED, local_cache
 from edac_core.progress import libraries_write_to, reporter
+from edac_core.studies.compare import compare, in_full
 from edac_core.studies.plan import load_plan
 from edac_core.studies.store import Store
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
+# What people see of a study's table: heading, column and how a figure is written.
 _TABLE_COLUMNS = (
-    "model", "protocol", "schedule", "sparsity", "precision", "split_seed", "training_seed",
-    "auc", "auc_low", "auc_high", "uar", "sensitivity", "specificity",
-    "zip_bytes", "raw_bytes", "xz_bytes", "nonzero_weights", "latency_ms",
-)  # fmt: skip
+    ("model", "model", "{}"),
+    ("protocol", "protocol", "{}"),
+    ("schedule", "schedule", "{}"),
+    ("sparsity", "sparsity", "{:g}"),
+    ("precision", "precision", "{}"),
+    ("split", "split_seed", "{}"),
+    ("seed", "training_seed", "{}"),
+    ("auc", "auc", "{:.3f}"),
+    ("±", "auc_half_width", "{:.3f}"),
+    ("uar", "uar", "{:.3f}"),
+    ("zip_MiB", "zip_mib", "{:.2f}"),
+    ("zero_%", "zero_percent", "{:.1f}"),
+    ("latency_ms", "latency_ms", "{:.2f}"),
+    ("mcnemar_p", "mcnemar_p", "{:.2g}"),
+)
+_TABLE_HELP = (
+    "Print the variants of a study, a row each. auc stands with half its 95 % interval (DeLong); "
+    "uar is at the variant's own threshold; zip_MiB is the zipped file in units of 2^20 bytes; "
+    "zero_% is the share of the weights that are zero; mcnemar_p compares its decisions with those "
+    "of the unpruned float32 network of the same run. --csv and --json print all columns: "
+    "intervals, sensitivity, specificity, thresholds, discordant counts, sizes in bytes and MiB, "
+    "numbers of weights, latencies, digests."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,8 +113,21 @@ def _status(options: argparse.Namespace) -> int:
 
 def _table(options: argparse.Namespace) -> int:
     store = _store_of(options.study, options.cache)
-    _show(store.variants(options.study)[list(_TABLE_COLUMNS)], options)
+    variants = store.variants(options.study)
+    table = in_full(variants, compare(store, options.study))
+    _show(table if options.csv or options.json else _for_people(table), options)
     return 0
+
+
+def _for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """Choose and write the columns that a terminal has room for."""
+    table = table.assign(auc_half_width=(table["auc_high"] - table["auc_low"]) / 2)
+    return pd.DataFrame(
+        {
+            heading: ["-" if pd.isna(value) else written.format(value) for value in table[column]]
+            for heading, column, written in _TABLE_COLUMNS
+        }
+    )
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -122,13 +156,33 @@ def _data_list(options: argparse.Namespace) -> int:
 
 
 def _data_audit(options: argparse.Namespace) -> int:
-    result = audit(open_dataset(options.dataset, path=options.path), cache=options.cache)
+    dataset = open_dataset(options.dataset, path=options.path)
+    result = audit(dataset, cache=options.cache)
     if options.csv:
         print(result.recordings.to_csv(index=False), end="")  # noqa: T201 - a command line prints
         return 0
-    _show(pd.DataFrame(result.summary().items(), columns=["verdict", "recordings"]), options)
-    _show(result.metadata_auc, options)
+    counts = {**result.summary(), **dataset.dropped["reason"].value_counts()}
+    _data_heading(f"{dataset.title}, licence: {dataset.licence}", options)
+    _show(pd.DataFrame(counts.items(), columns=["verdict", "recordings"]), options)
+    _data_show_metadata_auc(result.metadata_auc, options)
+    _say({"notes": dataset.notes}, "\n".join(["", *dataset.notes]), options)
     return 0
+
+
+def _data_show_metadata_auc(table: pd.DataFrame, options: argparse.Namespace) -> None:
+    known = table.dropna(subset="auc")
+    if options.json:
+        _show(table, options)
+    elif known.empty:
+        _data_heading("\nToo few usable recordings of one label to ask what predicts it.", options)
+    else:
+        _data_heading("\nWhat predicts the label without the sound (AUC; 0.5 is chance)", options)
+        _show(known, options)
+
+
+def _data_heading(text: str, options: argparse.Namespace) -> None:
+    if not (options.json or options.quiet):
+        print(text)  # noqa: T201 - a command line prints
 
 
 def _data_download(options: argparse.Namespace) -> int:
@@ -212,6 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "status", _status, "list the studies and how far they are")
 
     table = _command(commands, "table", _table, "print all variants of a study")
+    table.description = _TABLE_HELP
     table.add_argument("study")
 
     export = _command(commands, "export", _export, "write a variant's .tflite file")

@@ -1,9 +1,12 @@
 # ruff: noqa: E501 - a table of mistakes reads best with a mistake a line
+import csv
+import itertools
 import json
 
 import numpy as np
 import pytest
 import soundfile
+import stored
 
 from edac_core import __version__, cli
 from edac_core.cli import main
@@ -62,6 +65,50 @@ def test_table_prints_every_variant(cache, capsys, style, mark):
     output = capsys.readouterr().out
     assert mark in output
     assert output.count("constant") == 2
+
+
+def test_table_as_data_has_every_column(cache, capsys):
+    assert main(["table", "study", *cache, "--csv"]) == 0
+    (first, _) = csv.DictReader(capsys.readouterr().out.splitlines())
+    wanted = {"model", "protocol", "schedule", "sparsity", "precision", "split_seed", "uar",
+              "training_seed", "auc", "auc_low", "auc_high", "sensitivity", "specificity",
+              "zip_bytes", "raw_bytes", "xz_bytes", "nonzero_weights", "zero_weights",
+              "zero_percent", "zip_mib", "raw_mib", "latency_ms", "mcnemar_p"}  # fmt: skip
+    assert wanted <= set(first)
+    assert (first["zero_weights"], first["zero_percent"]) == ("50", "50.0")
+    assert first["mcnemar_p"] == first["only_baseline_right"] == ""
+
+
+def test_table_fits_a_terminal(filled, split, cache, capsys):
+    """Of a study of 5 models x 7 levels x 3 precisions."""
+    models = ("cnn", "cnn_lstm", "dense_a", "dense_b", "dense_c")
+    levels = [
+        ("none", 0.0),
+        *(("polynomial", level) for level in (0.5, 0.7, 0.8, 0.9, 0.95, 0.999)),
+    ]
+    keys = []
+    for model, (schedule, sparsity) in itertools.product(models, levels):
+        keys.append(f"{model}-{sparsity}")
+        config = {**stored.CONFIG, "model": model, "schedule": schedule, "sparsity": sparsity}
+        result = stored.make_result(split, "float32", "float16", "int8")
+        filled.put_job(keys[-1], config, split.key, result)
+    filled.claim("study", keys)
+    assert main(["table", "study", *cache]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 105
+    assert max(len(line) for line in (heading, *lines)) <= 120
+    assert heading.split() == [
+        "model", "protocol", "schedule", "sparsity", "precision", "split", "seed", "auc", "±",
+        "uar", "zip_MiB", "zero_%", "latency_ms", "mcnemar_p",
+    ]  # fmt: skip
+    assert all(len(line.split()) == 14 for line in lines)
+    assert lines[0].split()[:7] == ["cnn", "clean", "none", "0", "float16", "1", "1234"]
+
+
+def test_help_of_the_table_says_where_all_columns_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["table", "--help"])
+    assert "--csv and --json print all columns" in " ".join(capsys.readouterr().out.split())
 
 
 def test_table_of_an_unknown_study_names_the_known(cache, capsys):

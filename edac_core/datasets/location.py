@@ -24,17 +24,21 @@ def data_root() -> Path:
     return shared if shared.is_dir() else PROJECT / "data"
 
 
-def require_folder(name: str, *, path: Path | None, marker: str) -> Path:
+def require_folder(
+    name: str, *, path: Path | None, marker: str, folder_name: str | None = None
+) -> Path:
     """Find a data set's folder.
 
     Parameters
     ----------
     name
-        Of the data set, and of its folder in `data_root()`.
+        Of the data set.
     path
         The folder, if the caller knows better.
     marker
         File that every whole copy of the data set has, relative to its folder.
+    folder_name
+        Of its folder in `data_root()`, if that is not called as the data set is.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def require_folder(name: str, *, path: Path | None, marker: str) -> Path:
     DataError
         The folder is missing or lacks the marker.
     """
-    folder = (path or data_root() / name).resolve()
+    folder = (path or data_root() / (folder_name or name)).expanduser().resolve()
     if not (folder / marker).is_file():
         raise DataError(
             f"Data set {name!r} is not in {folder} ({marker} is missing): run `edac data download "

@@ -45,6 +45,8 @@ class Dataset:
         Of the recordings.
     dropped
         Columns recording and reason: what the data set lists but the table leaves out.
+    notes
+        Sentences for people: whether the data set is whole and agrees with what was published.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Dataset:
     synthetic: bool
     licence: str
     dropped: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def make_dataset(
@@ -63,6 +66,7 @@ def make_dataset(
     licence: str,
     synthetic: bool = False,
     dropped: Iterable[tuple[str, str]] = (),
+    notes: Iterable[str] = (),
 ) -> Dataset:
     """Check rows and make a data set of them.
 
@@ -75,6 +79,8 @@ def make_dataset(
         As in `Dataset`.
     dropped
         Pairs of recording and reason.
+    notes
+        Sentences.
 
     Returns
     -------
@@ -86,15 +92,23 @@ def make_dataset(
     DataError
         There are no rows, a column is missing, or a value is outside what the table allows.
     """
-    table = _typed(pd.DataFrame(rows if isinstance(rows, pd.DataFrame) else list(rows)), name=name)
-    _refuse_invalid(table, name=name)
+    given = pd.DataFrame(rows if isinstance(rows, pd.DataFrame) else list(rows))
     left_out = pd.DataFrame(list(dropped), columns=["recording", "reason"], dtype="str")
-    return Dataset(name, title, table, synthetic, licence, left_out)
+    _refuse_empty(given, left_out, name=name)
+    table = _typed(given, name=name)
+    _refuse_invalid(table, name=name)
+    return Dataset(name, title, table, synthetic, licence, left_out, tuple(notes))
+
+
+def _refuse_empty(rows: pd.DataFrame, left_out: pd.DataFrame, *, name: str) -> None:
+    if not rows.empty:
+        return
+    counts = left_out["reason"].value_counts()
+    why = f" ({counts.iloc[0]:,} times: {counts.index[0]})" if len(counts) else ""
+    raise DataError(f"Data set {name!r} has no recordings{why}: check its folder.")
 
 
 def _typed(rows: pd.DataFrame, *, name: str) -> pd.DataFrame:
-    if rows.empty:
-        raise DataError(f"Data set {name!r} has no recordings: check its folder.")
     if absent := [column for column in REQUIRED if column not in rows]:
         raise DataError(f"Data set {name!r} lacks the column {absent[0]!r}: add it.")
     table = rows.reindex(columns=list(COLUMNS)).reset_index(drop=True)

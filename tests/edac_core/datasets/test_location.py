@@ -35,3 +35,13 @@ def test_a_missing_or_empty_folder_says_what_to_do(monkeypatch, tmp_path, exists
         location.require_folder("coughs", path=None, marker="list.json")
     for part in ("edac data download coughs", "EDAC_DATA_DIR", "'synthetic'", str(tmp_path)):
         assert part in str(caught.value)
+
+
+def test_a_folder_may_have_another_name_than_its_data_set(monkeypatch, tmp_path):
+    monkeypatch.setenv("EDAC_DATA_DIR", str(tmp_path))
+    (tmp_path / "Cough-Data").mkdir()
+    (tmp_path / "Cough-Data" / "list.json").touch()
+    found = location.require_folder(
+        "coughs", path=None, marker="list.json", folder_name="Cough-Data"
+    )
+    assert found == (tmp_path / "Cough-Data").resolve()

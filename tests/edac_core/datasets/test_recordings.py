@@ -63,3 +63,14 @@ def test_the_given_table_is_not_changed():
     given = pd.DataFrame([row()])
     make_dataset(given, name="mine", title="Mine", licence="CC0")
     assert list(given.columns) == ["recording", "path", "label"]
+
+
+def test_notes_are_kept():
+    assert build(row()).notes == ()
+    assert build(row(), notes=["Whole."]).notes == ("Whole.",)
+
+
+def test_without_recordings_the_commonest_reason_is_said():
+    dropped = [("a", "no label"), ("b", "missing file"), ("c", "missing file")]
+    with pytest.raises(DataError, match=r"no recordings \(2 times: missing file\): check"):
+        build(dropped=dropped)

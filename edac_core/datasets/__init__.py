@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from pathlib import Path
 
-from edac_core.datasets import covid19_cough, folder, synthetic
+from edac_core.datasets import coswara, coughvid, covid19_cough, folder, synthetic, urtic
 from edac_core.datasets.location import data_root
 from edac_core.datasets.recordings import Dataset
 from edac_core.errors import DataError
@@ -12,7 +12,10 @@ from edac_core.errors import DataError
 __all__ = ["DATASETS", "Dataset", "canonical", "data_root", "open_dataset"]
 
 _OPENERS: dict[str, Callable[..., Dataset]] = {
+    coswara.NAME: coswara.load,
+    coughvid.NAME: coughvid.load,
     covid19_cough.NAME: covid19_cough.load,
+    urtic.NAME: urtic.load,
     folder.NAME: folder.load,
     synthetic.NAME: synthetic.load,
 }

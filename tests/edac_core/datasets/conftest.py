@@ -1,5 +1,6 @@
 import json
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -13,6 +14,29 @@ def write_noise():
         noise = np.random.default_rng(seed).standard_normal((int(seconds * rate), channels))
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, np.clip(gain * noise, -1, 1), rate)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_opus():
+    """Write a short recording of noise as a browser's recorder does: Opus in WebM."""
+
+    def write(path, *, seed=0, seconds=0.4, gains=(0.1,)):
+        rate = 48_000
+        noise = np.random.default_rng(seed).standard_normal((1, int(seconds * rate)))
+        samples = np.clip(np.array(gains)[:, None] * noise, -1, 1).astype(np.float32)
+        layout = "mono" if len(gains) == 1 else "stereo"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w", format="webm") as container:
+            stream = container.add_stream("libopus", rate=rate, layout=layout)
+            frame = av.AudioFrame.from_ndarray(
+                samples.T.reshape(1, -1), format="flt", layout=layout
+            )
+            frame.sample_rate = rate
+            for packet in [*stream.encode(frame), *stream.encode(None)]:
+                container.mux(packet)
         return path
 
     return write

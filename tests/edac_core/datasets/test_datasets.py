@@ -5,7 +5,14 @@ from edac_core.errors import DataError
 
 
 def test_every_registered_data_set_is_offered():
-    assert DATASETS == ("covid19-cough", "folder", "synthetic")
+    assert DATASETS == (
+        "coswara",
+        "coughvid",
+        "covid19-cough",
+        "urtic",
+        "folder",
+        "synthetic",
+    )
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -165,7 +165,8 @@ def _data_audit(options: argparse.Namespace) -> int:
     _data_heading(f"{dataset.title}, licence: {dataset.licence}", options)
     _show(pd.DataFrame(counts.items(), columns=["verdict", "recordings"]), options)
     _data_show_metadata_auc(result.metadata_auc, options)
-    _say({"notes": dataset.notes}, "\n".join(["", *dataset.notes]), options)
+    if dataset.notes or options.json:
+        _say({"notes": dataset.notes}, "\n".join(["", *dataset.notes]), options)
     return 0
 
 

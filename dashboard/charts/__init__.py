@@ -139,6 +139,11 @@ def ring(chosen: pd.DataFrame, *, x: str, y: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def paper_of(published: pd.DataFrame) -> str:
+    """Return the name of the paper that published figures; an empty one if there are none."""
+    return "" if published.empty else str(published["paper"].iloc[0])
+
+
 def hover_texts(sentences: Iterable[str]) -> list[str]:
     """Break sentences into lines: Plotly cuts off what is wider than the chart."""
     return ["<br>".join(textwrap.wrap(sentence, _HOVER_WIDTH)) for sentence in sentences]

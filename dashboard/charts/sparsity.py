@@ -20,31 +20,28 @@ from dashboard.charts import (
     hover_texts,
     legend,
     marked,
+    paper_of,
     ring,
     size_axis,
     value_axis,
 )
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
 
-PAPER = "EDAC"
 MOST_LABELS = 9
 _FAINT = "24"  # Opacity, as the last digits of a colour.
 _SAME = 1e-9
+_FEWEST_OF_A_CURVE = 3
+_MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What stands on the vertical axis.
-
-    `published` names the paper's column and `unit` what one of it is in ours.
-    """
+    """What stands on the vertical axis."""
 
     column: str
     question: str
     axis: Callable[[Iterable[float]], dict[str, Any]]
     written: Callable[[float], str]
-    published: str
-    unit: float = 1.0
 
 
 AUC = Quantity(
@@ -52,22 +49,18 @@ AUC = Quantity(
     "Does pruning lower the AUC?",
     functools.partial(value_axis, title="AUC", tick_format=".2f", narrowest=NARROWEST_AUC),
     write.auc,
-    "auc_mean",
 )
 SIZE = Quantity(
     "zip_bytes",
     "How much smaller does it get?",
     functools.partial(size_axis, title="Zip size (log)", most=3),
     write.size,
-    "zip_megabytes_mean",
-    1e6,
 )
 LATENCY = Quantity(
     "latency_ms",
     "Does it get faster?",
     functools.partial(value_axis, title="Latency (ms)", from_zero=True),
     write.milliseconds,
-    "latency_ms_mean",
 )
 
 
@@ -76,14 +69,26 @@ class SparsityCurves:
     """One quantity along the levels of a study.
 
     The levels stand at equal steps, as on the slider: the interesting ones are close together.
-    `lines` has columns series (a schedule or PAPER), position, value, low, high (one standard
-    deviation over the runs; NaN for the paper) and sentence.
+    `lines` has columns series (a schedule or `paper`), position, value, low, high (one standard
+    deviation over the runs; NaN for the paper) and sentence. `paper` is the paper that published
+    figures of this network, of this quantity or another; empty if none did.
     """
 
     quantity: Quantity
     precision: str
     levels: tuple[float, ...]
     lines: pd.DataFrame
+    paper: str
+
+    @property
+    def paper_has_curve(self) -> bool:
+        """Whether the paper published enough levels to join them: two far apart are no curve."""
+        return len(self.series(self.paper)) >= _FEWEST_OF_A_CURVE
+
+    @property
+    def paper_is_shown(self) -> bool:
+        """Whether the paper published this quantity."""
+        return not self.series(self.paper).empty
 
     def series(self, name: str) -> pd.DataFrame:
         """Return one line."""
@@ -109,14 +114,15 @@ def sparsity_curves(
     curves : mapping of str to DataFrame
         By schedule, as `edac_core.studies.select.curve` returns them.
     published : DataFrame
-        A paper's curve with sparsity and the quantity's column; may be empty.
+        A paper's figures, as `edac_core.papers.published_curve` returns them.
     quantity : Quantity
     precision : str
     """
     levels = tuple(sorted({float(s) for frame in curves.values() for s in frame["sparsity"]}))
     ours = [_our_line(frame, name, quantity, levels) for name, frame in curves.items()]
     lines = pd.concat([*ours, _paper_line(published, quantity, levels)], ignore_index=True)
-    return SparsityCurves(quantity, precision, levels, lines.dropna(subset="value"))
+    lines = lines.dropna(subset="value")
+    return SparsityCurves(quantity, precision, levels, lines, paper_of(published))
 
 
 def draw_sparsity_curves(
@@ -140,7 +146,7 @@ def draw_sparsity_curves(
     figure = empty_figure(chart.quantity.question, margin=margin, legend=names, ink=ink)
     figure.update_xaxes(_levels_axis(chart.levels, titled=last))
     figure.update_yaxes(chart.quantity.axis([*lines["value"], *lines["low"], *lines["high"]]))
-    ours = [name for name in lines["series"].unique() if name != PAPER]
+    ours = [name for name in lines["series"].unique() if name != chart.paper]
     figure.add_traces([_band(chart, name) for name in ours])
     figure.add_trace(_paper(chart))
     figure.add_traces([_line(chart, name) for name in ours])
@@ -194,19 +200,29 @@ def _paper_line(
 ) -> pd.DataFrame:
     """Put the paper's levels between ours; it has none beyond our last to stand on."""
     published = published[published["sparsity"] <= levels[-1] + _SAME]
-    value = published[quantity.published] * quantity.unit
+    value = published[quantity.column].astype(float)
     return pd.DataFrame(
         {
-            "series": PAPER,
+            "series": published["paper"],
             "position": np.interp(published["sparsity"], levels, range(len(levels))),
             "value": value,
             "low": np.nan,
             "high": np.nan,
             "sentence": [
-                f"EDAC published {quantity.written(mean)} at {write.per_cent(sparsity)}"
-                for sparsity, mean in zip(published["sparsity"], value, strict=True)
+                _published_sentence(row, quantity.written(row[quantity.column]))
+                for _, row in published.iterrows()
             ],
         }
+    )
+
+
+def _published_sentence(row: pd.Series, figure: str) -> str:
+    """Say what a paper published, with the UAR where that is what it measured."""
+    if pd.isna(row["uar"]):
+        return f"{row['paper']} published {figure} at {write.per_cent(row['sparsity'])}"
+    return (
+        f"{row['paper']} published {figure} ({row['zip_bytes'] / _MEBIBYTE:.1f} MiB) at "
+        f"{write.per_cent(row['sparsity'])}, with a UAR of {row['uar']:.2f} on other recordings"
     )
 
 
@@ -229,12 +245,17 @@ def _levels_axis(levels: tuple[float, ...], *, titled: bool) -> dict[str, Any]:
 
 def _legend(chart: SparsityCurves) -> str:
     colour = precision_look(chart.precision).colour
-    return legend(
-        Entry(name, PAPER_COLOUR, PAPER_DASH)
-        if name == PAPER
-        else Entry(name, colour, schedule_look(name).dash)
-        for name in chart.lines["series"].unique()
-    )
+    names = [name for name in chart.lines["series"].unique() if name != chart.paper]
+    entries = [Entry(name, colour, schedule_look(name).dash) for name in names]
+    if chart.paper:
+        entries.append(_paper_entry(chart))
+    return legend(entries)
+
+
+def _paper_entry(chart: SparsityCurves) -> Entry:
+    look = PAPER_DASH if chart.paper_has_curve else "circle-open"
+    name = chart.paper if chart.paper_is_shown else f"{chart.paper} (size only)"
+    return Entry(name, PAPER_COLOUR, look)
 
 
 def _band(chart: SparsityCurves, series: str) -> go.Scatter:
@@ -260,16 +281,23 @@ def _line(chart: SparsityCurves, series: str) -> go.Scatter:
 def _paper(chart: SparsityCurves) -> go.Scatter:
     look = {"color": PAPER_COLOUR}
     marker = {**look, "size": 6, "symbol": "circle-open"}
-    return _series(chart, PAPER, line={**look, "dash": PAPER_DASH}, marker=marker)
+    line = {**look, "dash": PAPER_DASH}
+    mode = "lines+markers" if chart.paper_has_curve else "markers"
+    return _series(chart, chart.paper, line=line, marker=marker, mode=mode)
 
 
 def _series(
-    chart: SparsityCurves, series: str, *, line: Mapping[str, Any], marker: Mapping[str, Any]
+    chart: SparsityCurves,
+    series: str,
+    *,
+    line: Mapping[str, Any],
+    marker: Mapping[str, Any],
+    mode: str = "lines+markers",
 ) -> go.Scatter:
     shown = chart.series(series)
     return go.Scatter(
         name=series,
-        mode="lines+markers",
+        mode=mode,
         x=shown["position"].tolist(),
         y=shown["value"].tolist(),
         line={"width": 2, **line},

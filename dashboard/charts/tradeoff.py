@@ -18,6 +18,7 @@ from dashboard.charts import (
     hover_texts,
     legend,
     marked,
+    paper_of,
     ring,
     size_axis,
     value_axis,
@@ -48,11 +49,13 @@ class Tradeoff:
 
     `points` has a row a variant: schedule (in words), precision, sparsity, zip_bytes, auc, low
     and high (one standard deviation over the runs), on_front, sentence. `published` has
-    zip_bytes, auc and sentence.
+    zip_bytes, auc and sentence. `paper` is the paper that published figures of this network, of
+    its AUC or otherwise; empty if none did.
     """
 
     points: pd.DataFrame
     published: pd.DataFrame
+    paper: str
 
     @property
     def front(self) -> pd.DataFrame:
@@ -78,7 +81,8 @@ def tradeoff(summary: pd.DataFrame, published: pd.DataFrame) -> Tradeoff:
     summary : DataFrame
         The rows of one network from `edac_core.studies.select.summarise`.
     published : DataFrame
-        A paper's curve: sparsity, auc_mean, zip_megabytes_mean; may be empty.
+        A paper's figures, as `edac_core.papers.published_curve` returns them; those without an
+        AUC have no place here.
     """
     points = pd.DataFrame(
         {
@@ -93,14 +97,15 @@ def tradeoff(summary: pd.DataFrame, published: pd.DataFrame) -> Tradeoff:
             "sentence": [_sentence(row) for _, row in summary.iterrows()],
         }
     )
+    placed = published.dropna(subset="auc")
     papers = pd.DataFrame(
         {
-            "zip_bytes": published["zip_megabytes_mean"] * 1e6,
-            "auc": published["auc_mean"],
-            "sentence": [_published_sentence(row) for _, row in published.iterrows()],
+            "zip_bytes": placed["zip_bytes"],
+            "auc": placed["auc"],
+            "sentence": [_published_sentence(row) for _, row in placed.iterrows()],
         }
     )
-    return Tradeoff(points, papers)
+    return Tradeoff(points, papers, paper_of(published))
 
 
 def draw_tradeoff(chart: Tradeoff, *, ink: str | None = None) -> go.Figure:
@@ -164,7 +169,7 @@ def _front(chart: Tradeoff) -> go.Scatter:
 
 def _published(chart: Tradeoff) -> go.Scatter:
     return go.Scatter(
-        name="EDAC",
+        name="published",
         mode="markers",
         x=chart.published["zip_bytes"].tolist(),
         y=chart.published["auc"].tolist(),
@@ -222,7 +227,7 @@ def _sentence(row: pd.Series) -> str:
 
 def _published_sentence(row: pd.Series) -> str:
     return (
-        f"EDAC published: AUC {write.auc(row['auc_mean'])} at "
-        f"{write.size(row['zip_megabytes_mean'] * 1e6)} and {write.per_cent(row['sparsity'])} "
+        f"{row['paper']} published: AUC {write.auc(row['auc'])} at "
+        f"{write.size(row['zip_bytes'])} and {write.per_cent(row['sparsity'])} "
         "sparsity, by its own protocol on other recordings"
     )

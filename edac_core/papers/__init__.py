@@ -5,8 +5,17 @@ from importlib import resources
 
 import pandas as pd
 
+EDAC = "EDAC"
+SQUEEZE = "Squeeze for Sneeze"
+
 _EDAC_MODELS = {"cnn": "CNN", "cnn_lstm": "CNN-LSTM"}
-_CURVE = ["sparsity", "auc_mean", "auc_std", "zip_megabytes_mean", "latency_ms_mean"]
+_SQUEEZE_MODELS = {"dense_a": "A", "dense_b": "B", "dense_c": "C"}
+_SQUEEZE_VARIANTS = {
+    "float32": {"uncompressed": 0.0, "pruned": 0.9},
+    "int8": {"quantised": 0.0, "pruned+quantised": 0.9},
+}
+_CURVE = ["paper", "sparsity", "auc", "auc_std", "uar", "zip_bytes", "latency_ms"]
+_MEGABYTE, _MEBIBYTE = 1e6, 2**20
 
 
 def edac_tables() -> pd.DataFrame:
@@ -45,31 +54,59 @@ def squeeze_tables() -> pd.DataFrame:
 
 
 def published_curve(model: str, schedule: str, precision: str) -> pd.DataFrame:
-    """Select what EDAC published of one model over sparsity.
+    """Select what a paper published of one model over sparsity, in our units.
+
+    Squeeze for Sneeze has two levels: unpruned, and pruned by the polynomial schedule to 90 %
+    (89.8 % of the weights, by its table 3).
 
     Parameters
     ----------
     model : str
         Our name, such as "cnn".
     schedule : str
-        "constant" or "polynomial".
+        "constant" or "polynomial"; what is not pruned belongs to both.
     precision : str
         "float32", "float16" or "int8".
 
     Returns
     -------
     DataFrame
-        Columns `sparsity` (a fraction), `auc_mean`, `auc_std`, `zip_megabytes_mean` and
-        `latency_ms_mean`, by rising sparsity; no rows where nothing was published.
+        Columns `paper` (its name), `sparsity` (a fraction), `auc`, `auc_std`, `uar` (on the test
+        set), `zip_bytes` and `latency_ms` (means; NaN where the paper has no such quantity), by
+        rising sparsity; no rows where nothing was published.
     """
+    if model in _SQUEEZE_MODELS:
+        found = _squeeze_curve(_SQUEEZE_MODELS[model], schedule, precision)
+    else:
+        found = _edac_curve(_EDAC_MODELS.get(model), schedule, precision)
+    return found.reindex(columns=_CURVE).sort_values("sparsity", ignore_index=True)
+
+
+def _edac_curve(model: str | None, schedule: str, precision: str) -> pd.DataFrame:
     table = edac_tables()
     chosen = table[
-        (table["model"] == _EDAC_MODELS.get(model))
+        (table["model"] == model)
         & (table["schedule"] == schedule)
         & (table["precision"] == precision)
     ]
-    curve = chosen.assign(sparsity=chosen["sparsity_percent"] / 100)
-    return curve[_CURVE].sort_values("sparsity", ignore_index=True)
+    return chosen.assign(
+        paper=EDAC,
+        sparsity=chosen["sparsity_percent"] / 100,
+        auc=chosen["auc_mean"],
+        zip_bytes=chosen["zip_megabytes_mean"] * _MEGABYTE,
+        latency_ms=chosen["latency_ms_mean"],
+    )
+
+
+def _squeeze_curve(model: str, schedule: str, precision: str) -> pd.DataFrame:
+    table = squeeze_tables().rename(columns={"uar_test": "uar"})
+    table = table.assign(
+        paper=SQUEEZE,
+        sparsity=table["variant"].map(_SQUEEZE_VARIANTS.get(precision, {})),
+        zip_bytes=table["zip_mebibytes"] * _MEBIBYTE,
+    )
+    most = 1.0 if schedule == "polynomial" else 0.0
+    return table[(table["model"] == model) & (table["sparsity"] <= most)]
 
 
 @cache

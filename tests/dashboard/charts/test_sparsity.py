@@ -5,14 +5,13 @@ import pytest
 from dashboard.charts.sparsity import (
     AUC,
     LATENCY,
-    PAPER,
     SIZE,
     draw_sparsity_curves,
     mark_level,
     sparsity_curves,
 )
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, PRECISIONS, SCHEDULES
-from edac_core.papers import published_curve
+from edac_core.papers import EDAC, SQUEEZE, published_curve
 
 LEVELS = (0.0, 0.5, 0.95)
 PUBLISHED = published_curve("cnn", "constant", "int8")
@@ -50,7 +49,7 @@ def test_bands_are_one_deviation_wide():
 
 def test_the_paper_stands_between_our_levels_and_not_beyond():
     """10 % is a fifth of the way from 0 to 50 %; 99 and 99.9 % have no place."""
-    paper = line(chart_of(AUC), PAPER)
+    paper = line(chart_of(AUC), EDAC)
     assert paper["position"].tolist()[:2] == pytest.approx([0, 0.2])
     assert paper["position"].max() == 2
     assert len(paper) == len(PUBLISHED) - 2
@@ -59,7 +58,7 @@ def test_the_paper_stands_between_our_levels_and_not_beyond():
 def test_the_papers_last_level_is_ours_too():
     ours = {"constant": curve_of((0.0, 0.999), start=9.0)}
     chart = sparsity_curves(ours, PUBLISHED, quantity=AUC, precision="int8")
-    assert len(line(chart, PAPER)) == len(PUBLISHED)
+    assert len(line(chart, EDAC)) == len(PUBLISHED)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_the_papers_last_level_is_ours_too():
     ],
 )
 def test_the_papers_figures_are_in_our_units(quantity, published, sentence):
-    paper = line(chart_of(quantity), PAPER).iloc[0]
+    paper = line(chart_of(quantity), EDAC).iloc[0]
     assert paper["value"] == pytest.approx(published)
     assert paper["sentence"] == sentence
 
@@ -108,7 +107,7 @@ def test_one_meaning_one_look():
         drawn = trace(figure, schedule)
         assert drawn.line.color == drawn.marker.color == PRECISIONS["int8"].colour
         assert drawn.line.dash == SCHEDULES[schedule].dash
-    paper = trace(figure, PAPER)
+    paper = trace(figure, EDAC)
     assert (paper.line.color, paper.line.dash) == (PAPER_COLOUR, PAPER_DASH)
     assert (paper.marker.color, paper.marker.symbol) == (PAPER_COLOUR, "circle-open")
 
@@ -117,7 +116,9 @@ def test_the_first_of_several_charts_names_the_lines():
     chart = chart_of(AUC)
     first, other = (draw_sparsity_curves(chart, first=is_first) for is_first in (True, False))
     names = first.layout.title.subtitle.text
-    assert all(name in names for name in ("━━</span> polynomial", "╍╍</span> constant", PAPER))
+    assert all(
+        name in names for name in ("━━</span> polynomial", "╍╍</span> constant", "┈○┈</span> EDAC")
+    )
     assert not other.layout.title.subtitle.text
 
 
@@ -177,3 +178,41 @@ def test_unmeasured_latency_is_left_out():
     )
     assert chart.lines.empty
     assert chart.point(schedule="constant", sparsity=0.5).empty
+
+
+SQUEEZED = published_curve("dense_c", "polynomial", "int8")
+
+
+def dense(quantity, published=SQUEEZED):
+    ours = {"polynomial": curve_of((0.0, 0.5, 0.9), start=9.0)}
+    return sparsity_curves(ours, published, quantity=quantity, precision="int8")
+
+
+def test_squeezes_sizes_are_hollow_marks_at_their_two_levels():
+    drawn = trace(draw_sparsity_curves(dense(SIZE)), SQUEEZE)
+    assert (drawn.mode, drawn.marker.symbol) == ("markers", "circle-open")
+    assert list(drawn.x) == [0, 2]
+    assert list(drawn.y) == pytest.approx([55.1 * 2**20, 11.8 * 2**20])
+    assert drawn.customdata[1].replace("<br>", " ") == (
+        "Squeeze for Sneeze published 12.4 MB (11.8 MiB) at 90 %, with a UAR of 0.66 on other "
+        "recordings"
+    )
+
+
+@pytest.mark.parametrize("quantity", [AUC, LATENCY])
+def test_squeeze_has_no_auc_and_no_latency(quantity):
+    chart = dense(quantity)
+    assert not chart.paper_is_shown
+    assert list(trace(draw_sparsity_curves(chart), SQUEEZE).y) == []
+
+
+def test_the_legend_says_that_squeeze_has_sizes_only():
+    names = draw_sparsity_curves(dense(AUC), first=True).layout.title.subtitle.text
+    assert "○</span> Squeeze for Sneeze (size only)" in names
+    assert "┈" not in names
+
+
+def test_without_published_figures_no_paper_is_named():
+    chart = dense(AUC, published_curve("mine", "polynomial", "int8"))
+    assert chart.paper == ""
+    assert "○" not in draw_sparsity_curves(chart, first=True).layout.title.subtitle.text

@@ -117,7 +117,7 @@ def test_the_legend_names_every_precision_and_schedule(chart):
 
 
 def test_published_points_are_hollow_and_grey(chart):
-    drawn = trace(draw_tradeoff(chart), "EDAC")
+    drawn = trace(draw_tradeoff(chart), "published")
     assert (drawn.marker.symbol, drawn.marker.color) == ("circle-open", PAPER_COLOUR)
     assert list(drawn.x) == chart.published["zip_bytes"].tolist()
 
@@ -147,4 +147,13 @@ def test_choosing_changes_the_ring_only(chart):
 
 
 def test_a_network_without_published_figures_has_none():
-    assert tradeoff(SUMMARY, PUBLISHED.iloc[:0]).published.empty
+    chart = tradeoff(SUMMARY, PUBLISHED.iloc[:0])
+    assert chart.published.empty
+    assert chart.paper == ""
+
+
+def test_what_has_no_auc_has_no_place_here():
+    chart = tradeoff(SUMMARY, published_curve("dense_a", "polynomial", "int8"))
+    assert chart.published.empty
+    assert chart.paper == "Squeeze for Sneeze"
+    assert not trace(draw_tradeoff(chart), "published").x

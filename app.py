@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,19 +17,22 @@ from dashboard.charts.sparsity import SparsityCurves
 from dashboard.charts.tradeoff import Tradeoff
 from dashboard.choices import FIELDS, MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
 from dashboard.metrics import cells, draw_cells
-from dashboard.studies import Study, find_studies, read_figures, read_model
+from dashboard.studies import Study, find_studies, read_comparison, read_figures, read_model
 from dashboard.table import draw_variant_table, variant_table
 from dashboard.theme import PRECISIONS, SCHEDULES, model_title
 from dashboard.worth import draw_worth
 from edac_core.errors import StoreError
-from edac_core.papers import published_curve
+from edac_core.papers import EDAC, SQUEEZE, published_curve
 
 TRADEOFF_HEIGHT, CURVE_HEIGHTS = 420, (162, 116, 144)
 LEGEND = (
     "Ring: the variant above. Grey line: nothing is both smaller and better. Bars and bands: ± one "
-    "standard deviation between runs. Hollow grey: EDAC's published figures, by its own protocol "
-    "on other recordings."
+    "standard deviation between runs."
 )
+PUBLISHED = {
+    EDAC: "Hollow grey: EDAC's published figures, by its own protocol on other recordings.",
+    SQUEEZE: "Hollow grey: sizes that Squeeze for Sneeze published; it has no AUC.",
+}
 _DAMAGED = "_damaged"
 QUANTITIES = (curves.AUC, curves.SIZE, curves.LATENCY)
 
@@ -99,8 +102,11 @@ def pick_rest(network: Network) -> None:
     )  # fmt: skip
     levels = network.levels(schedule=schedule, precision=precision)
     address.settle(SPARSITY, levels, default=choices.default_level(network, levels))
+    row = network.row(
+        schedule=schedule, sparsity=st.session_state[SPARSITY.key], precision=precision
+    )
     numbers = [str(number) for number in range(1, len(network.runs) + 1)]
-    address.settle(RUN, numbers, default=numbers[0])
+    address.settle(RUN, numbers, default=choices.default_run(network, row))
 
 
 @st.fragment
@@ -122,7 +128,7 @@ def draw_network(network: Network) -> None:
         draw_download(network, row)
     with right:
         draw_curve_panels(network, schedule=schedule, precision=precision, sparsity=sparsity)
-    draw_variant_table(variant_table(network.summary, chosen=row.name))
+    draw_table(network, row)
     address.write(FIELDS)
 
 
@@ -139,7 +145,7 @@ def draw_tradeoff_panel(
         height=TRADEOFF_HEIGHT, key="tradeoff", config=CONFIG,
         alt=f"AUC against zip size of every variant of {model_title(network.model)}",
     )  # fmt: skip
-    st.markdown(f":small[{LEGEND}]")
+    st.markdown(f":small[{' '.join([LEGEND, PUBLISHED.get(chart.paper, '')]).strip()}]")
 
 
 def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsity: float) -> None:
@@ -147,33 +153,35 @@ def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsi
     drawn = _curves(network, network.key, schedule=schedule, precision=precision, ink=theme.ink())
     for (chart, figure), height in zip(drawn, CURVE_HEIGHTS, strict=True):
         quantity = chart.quantity
+        beside = f", beside what {chart.paper} published" if chart.paper_is_shown else ""
         st.plotly_chart(
             curves.mark_level(figure, chart.point(schedule=schedule, sparsity=sparsity)),
             height=height, key=quantity.column, config=CONFIG,
-            alt=f"{quantity.question} {precision}, by schedule, beside EDAC's published curve",
+            alt=f"{quantity.question} {precision}, by schedule{beside}",
         )  # fmt: skip
 
 
 def draw_download(network: Network, row: pd.Series) -> None:
     """Offer the chosen variant's file, one a run."""
-    seeds = network.runs
     names = {
         str(number): f"Run {number} (split {split}, seed {seed})"
-        for number, (split, seed) in enumerate(seeds, start=1)
+        for number, (split, seed) in enumerate(network.runs, start=1)
     }
     place, button = st.columns([3, 2], vertical_alignment="bottom")
     number = place.selectbox(
         "Run", list(names), key=RUN.key, format_func=names.__getitem__,
         help="Each run trained its own network; any of them is a fair sample.",
     )  # fmt: skip
-    split, seed = seeds[int(number) - 1]
-    files = network.files(row)
-    found = files[(files["split_seed"] == split) & (files["training_seed"] == seed)]
-    if found.empty or not found["has_model"].iloc[0]:
+    files = network.present_files(row)
+    problem = st.session_state.pop(_DAMAGED, None)
+    if problem or number not in files:
         button.button("Download .tflite", disabled=True, width="stretch")
-        st.markdown(":small[This file is not in the store; run the study's plan to make it.]")
+        if problem:
+            frame.draw_problems([problem])
+        else:
+            st.markdown(f":small[{_where_instead(files)}]")
         return
-    sha256 = str(found["sha256"].iloc[0])
+    sha256 = files[number]
     button.download_button(
         "Download .tflite",
         functools.partial(read_model, network.study, sha256),
@@ -184,8 +192,22 @@ def draw_download(network: Network, row: pd.Series) -> None:
         width="stretch",
         icon=":material/download:",
     )
-    if problem := st.session_state.pop(_DAMAGED, None):
-        frame.draw_problems([problem])
+
+
+def draw_table(network: Network, row: pd.Series) -> None:
+    """Draw all variants of the network; last, since their decisions take longest to read."""
+    try:
+        comparison = read_comparison(network.study, network.model)
+    except StoreError as error:
+        frame.draw_problems([str(error)])
+        return
+    draw_variant_table(variant_table(network.summary, comparison, chosen=row.name))
+
+
+def _where_instead(files: Mapping[str, str]) -> str:
+    if not files:
+        return "This file is not in the store; run the study's plan to make it."
+    return f"This file is not in the store; the one of run {next(iter(files))} is."
 
 
 def _check_file(study: Study, sha256: str) -> None:

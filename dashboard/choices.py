@@ -96,15 +96,11 @@ class Network:
 
     def levels(self, *, schedule: str, precision: str) -> list[float]:
         """Return the sparsities of one schedule, from 0 (the baseline) on."""
-        rows = curve(self.summary, model=self.model, schedule=schedule, precision=precision)
-        return [float(level) for level in rows["sparsity"]]
+        return [float(level) for level in self._curve(schedule, precision)["sparsity"]]
 
     def curves(self, *, precision: str) -> dict[str, pd.DataFrame]:
         """Return the rows of each schedule by sparsity, from the baseline on."""
-        return {
-            schedule: curve(self.summary, model=self.model, schedule=schedule, precision=precision)
-            for schedule in self.schedules
-        }
+        return {schedule: self._curve(schedule, precision) for schedule in self.schedules}
 
     def row(self, *, schedule: str, sparsity: float, precision: str) -> pd.Series:
         """Return the row of one variant; sparsity 0 is the baseline whatever the schedule."""
@@ -116,10 +112,25 @@ class Network:
         variants = self.figures.variants
         return variants[_same_configuration(variants, row)]
 
+    def present_files(self, row: pd.Series) -> dict[str, str]:
+        """Return the digests of a row's files that are in the store, by the number of the run."""
+        files = self.files(row).set_index(["split_seed", "training_seed"])
+        here = files.loc[files["has_model"], "sha256"].to_dict()
+        return {str(n): here[run] for n, run in enumerate(self.runs, start=1) if run in here}
+
     def groups(self, row: pd.Series) -> pd.DataFrame:
         """Return the AUC within each source of the variant in a row."""
         groups = self.figures.groups
         return groups[_same_configuration(groups, row)]
+
+    def _curve(self, schedule: str, precision: str) -> pd.DataFrame:
+        return curve(
+            self.summary,
+            model=self.model,
+            protocol=self.study.protocol,
+            schedule=schedule,
+            precision=precision,
+        )
 
     def _rows(self, *, schedule: str, sparsity: float, precision: str) -> pd.DataFrame:
         return self.summary[
@@ -140,10 +151,15 @@ def default_level(network: Network, levels: Sequence[float]) -> float:
     return min(levels, key=lambda level: abs(level - float(network.start["sparsity"])))
 
 
+def default_run(network: Network, row: pd.Series) -> str:
+    """Return the run at which the page opens: the first whose file is in the store."""
+    return next(iter(network.present_files(row)), "1")
+
+
 def describe_start(network: Network) -> str:
     """Say in a sentence what the figures answer: how small one can go."""
     row = network.start
-    name = model_title(network.model)
+    name = write.literally(model_title(network.model))
     kind = " trained on synthetic recordings" if network.study.synthetic else ""
     if network.baseline is None or not row["auc_difference"] >= -TOLERATED_LOSS:
         return f"The float32 baselines of {name} are not finished yet, so nothing is compared."

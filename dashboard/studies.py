@@ -16,6 +16,7 @@ import streamlit as st
 
 from edac_core import locations
 from edac_core.errors import StoreError
+from edac_core.studies.compare import compare, summarise_comparison
 from edac_core.studies.select import CONFIGURATION, summarise, summarise_groups
 from edac_core.studies.store import Store
 
@@ -64,7 +65,13 @@ class Study:
     @property
     def test_recordings(self) -> int:
         """Recordings in the test set."""
-        return int(self.data.get("sets", {}).get("test", 0))
+        in_test = self.data.get("sets", {}).get("test", 0)
+        return int(self.data.get("test_recordings", in_test))
+
+    @property
+    def test_examples(self) -> int:
+        """What is scored: the test recordings, and augmented copies of them if there are any."""
+        return int(self.data.get("test_examples", self.test_recordings))
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Figures:
     """What a page shows of a study.
 
     `variants` has one row a file, as `Store.variants`; `summary` and `groups` are means over
-    runs, as `edac_core.studies.select` makes them.
+    runs, as `edac_core.studies.select` makes them. All are of the study's own protocol.
     """
 
     variants: pd.DataFrame
@@ -105,7 +112,28 @@ def read_figures(study: Study) -> Figures:
         If the store cannot be read.
     """
     try:
-        return _read_figures(study.shelf, study.name)
+        return _read_figures(study.shelf, study.name, study.protocol)
+    except (ValueError, KeyError) as error:
+        raise StoreError(_sentence(error, study.shelf)) from error
+
+
+def read_comparison(study: Study, model: str) -> pd.DataFrame:
+    """Test the decisions of a network's variants against those of its float32 baselines.
+
+    It reads the scores of every test example, which takes longer than `read_figures`.
+
+    Returns
+    -------
+    DataFrame
+        As `edac_core.studies.compare.summarise_comparison` makes it.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    try:
+        return _read_comparison(study.shelf, study.name, model)
     except (ValueError, KeyError) as error:
         raise StoreError(_sentence(error, study.shelf)) from error
 
@@ -153,13 +181,20 @@ def _studies_on(shelf: Shelf) -> list[Study]:
 
 
 @st.cache_data(max_entries=16, show_spinner="Reading the study")
-def _read_figures(shelf: Shelf, name: str) -> Figures:
+def _read_figures(shelf: Shelf, name: str, protocol: str) -> Figures:
     with shelf.open() as store:
         variants, groups = store.variants(name), store.groups(name)
+    variants = variants[variants["protocol"] == protocol]
     variants = variants.astype({"sparsity": float}).sort_values(
         [*CONFIGURATION, "split_seed", "training_seed"], ignore_index=True
     )
     return Figures(variants, summarise(variants), summarise_groups(groups, variants))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _read_comparison(shelf: Shelf, name: str, model: str) -> pd.DataFrame:
+    with shelf.open() as store:
+        return summarise_comparison(compare(store, name, model=model), store.variants(name))
 
 
 def _renamed(study: Study, identifier: str) -> Study:

@@ -8,22 +8,34 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard.charts.tradeoff import UNPRUNED
 from edac_core.studies.jobs import BASELINE
-from edac_core.studies.select import pareto_front
+from edac_core.studies.select import CONFIGURATION, pareto_front
 
 _MARK = "●"
+_MCNEMAR_HELP = (
+    "Is it right on the same test recordings as the float32 baseline of the same run, each at its "
+    "own threshold? A small p says that one of the two is right more often (McNemar's exact test); "
+    "a large one does not show that they are equal. The p values of the runs are combined in a way "
+    "that allows for the recordings they share (Rüger). Of 20 variants as good as the baseline, "
+    "one may be below 0.05 by chance. Augmented copies count as recordings of their own."
+)
 
 
-def variant_table(summary: pd.DataFrame, *, chosen: object) -> pd.DataFrame:
+def variant_table(
+    summary: pd.DataFrame, comparison: pd.DataFrame, *, chosen: object
+) -> pd.DataFrame:
     """Return the rows of a network as they stand in the table.
 
     Parameters
     ----------
     summary : DataFrame
         The rows of one network from `edac_core.studies.select.summarise`.
+    comparison : DataFrame
+        Their rows of `edac_core.studies.compare.summarise_comparison`; may lack some.
     chosen
         The label of the row that is marked.
     """
     rows = summary.assign(on_front=pareto_front(summary["zip_bytes"], summary["auc"]))
+    rows = rows.join(comparison.set_index(CONFIGURATION), on=CONFIGURATION)
     rows = rows.sort_values("zip_bytes")
     return pd.DataFrame(
         {
@@ -35,11 +47,14 @@ def variant_table(summary: pd.DataFrame, *, chosen: object) -> pd.DataFrame:
             "test_set": rows["auc_half_width"],
             "between_runs": rows["auc_std"],
             "difference": rows["auc_difference"],
+            "uar": rows["uar"],
+            "mcnemar_p": rows["mcnemar_p"],
             "zip": rows["zip_bytes"] / 1e3,
             "zip_ratio": rows["zip_ratio"],
             "file": rows["raw_bytes"] / 1e3,
             "latency": rows["latency_ms"],
             "speedup": rows["speedup"],
+            "zeros": 100 * (rows["weights"] - rows["nonzero_weights"]) / rows["weights"],
             "weights": rows["nonzero_weights"],
             "on_front": rows["on_front"],
         }
@@ -72,11 +87,21 @@ _COLUMNS: dict[str, ColumnConfig | str] = {
     "test_set": _number("± test", "%.3f", "Half the 95 % interval one test set leaves open"),
     "between_runs": _number("± runs", "%.3f", "Standard deviation over the runs"),
     "difference": _number("Difference", "%+.3f", "From the float32 baseline of the same run"),
+    "uar": _number(
+        "UAR",
+        "%.3f",
+        "Unweighted average recall: the mean of sensitivity and specificity, at the "
+        "threshold that is best on validation",
+    ),
+    "mcnemar_p": _number("McNemar p", "%.2g", _MCNEMAR_HELP),
     "zip": _number("Zip (kB)", "%,.0f"),
     "zip_ratio": _number("Smaller", "%.1fx", "Zip of the float32 baseline over this zip"),
     "file": _number("File (kB)", "%,.0f"),
     "latency": _number("Latency (ms)", "%.2f"),
     "speedup": _number("Faster", "%.1fx", "Latency of the float32 baseline over this one"),
+    "zeros": _number(
+        "Weights set to zero", "%.1f %%", "By pruning, or by rounding: int8 rounds small ones to 0"
+    ),
     "weights": _number("Weights left", "%,.0f"),
     "on_front": st.column_config.CheckboxColumn(
         "Unbeaten", help="No smaller variant has as high an AUC"

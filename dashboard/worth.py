@@ -12,7 +12,8 @@ DISCLAIMER = "Research, not a diagnosis."
 _PROTOCOLS = {
     "clean": "no participant, and no copy of a recording, is in two sets, and only training "
     "recordings are augmented",
-    "paper": "as EDAC did it, which is optimistic: test recordings are augmented class by class",
+    "paper": "as each network's paper did it. EDAC's is optimistic: test recordings are augmented "
+    "class by class",
 }
 
 
@@ -26,7 +27,7 @@ def worth_of(study: Study, groups: pd.DataFrame) -> str:
     groups : DataFrame
         The variant's rows of `edac_core.studies.select.summarise_groups`.
     """
-    sentences = [f"{study.test_recordings} test recordings, {study.protocol} protocol."]
+    sentences = [f"{_tested(study)}, {study.protocol} protocol."]
     if not groups.empty:
         sentences.append(f"AUC within source: {_within(groups)}.")
     sentences.append(f"**{DISCLAIMER}**")
@@ -43,6 +44,13 @@ def draw_worth(study: Study, groups: pd.DataFrame) -> None:
     """Draw that paragraph, and say plainly where recordings are synthetic."""
     badge = ":orange-badge[Synthetic recordings: the scores say nothing of coughs] "
     st.markdown(f"{badge if study.synthetic else ''}:small[{worth_of(study, groups)}]")
+
+
+def _tested(study: Study) -> str:
+    """Say on how many examples scores rest; augmented copies are no recordings of their own."""
+    if study.test_examples == study.test_recordings:
+        return f"{study.test_recordings} test recordings"
+    return f"{study.test_examples} test examples of {study.test_recordings} recordings"
 
 
 def _within(groups: pd.DataFrame) -> str:

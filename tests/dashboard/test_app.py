@@ -147,6 +147,51 @@ def test_an_address_cannot_bring_its_own_markdown(shipped):
     assert "![x](http" in warnings(test)
 
 
+def table(test):
+    (found,) = test.dataframe
+    return found.value
+
+
+def test_the_table_has_uar_zeros_and_mcnemars_p(shipped):
+    rows = table(open_page())
+    assert {"uar", "zeros", "mcnemar_p"} <= set(rows)
+    assert rows[["uar", "zeros", "mcnemar_p"]].notna().all(axis=None)
+    unpruned = rows[(rows["schedule"] == "not pruned") & (rows["precision"] == "float32")]
+    assert unpruned[["zeros", "mcnemar_p"]].to_numpy().tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("model", "title", "note"),
+    [
+        ("cnn_lstm", "CNN-LSTM", "EDAC's published figures"),
+        ("dense_b", "Dense B", "Squeeze for Sneeze published; it has no AUC"),
+        ("mine", "mine", None),
+    ],
+)
+def test_every_network_has_its_title_and_its_papers_note(
+    stores, tmp_path, build, model, title, note
+):
+    build(tmp_path, models=(model,), runs=((0, 1),))
+    stores(local=tmp_path)
+    test = open_page(precision="int8", schedule="polynomial")
+    assert not test.exception
+    text = " ".join(item.value for item in test.markdown).replace("\\", "")
+    assert f"The smallest {title} here" in text
+    assert ("Hollow grey" in text) == (note is not None)
+    assert note is None or note in text
+
+
+def test_alternative_texts_name_a_paper_only_where_it_is_shown(stores, tmp_path, build):
+    build(tmp_path, models=("dense_a",), runs=((0, 1),))
+    stores(local=tmp_path)
+    test = open_page(precision="float32", schedule="polynomial")
+    alts = [item.proto.alt for item in test.get("plotly_chart")]
+    assert [alt for alt in alts if "published" in alt] == [
+        "How much smaller does it get? float32, by schedule, beside what Squeeze for Sneeze "
+        "published"
+    ]
+
+
 def test_no_study_says_what_to_do(stores):
     test = open_page()
     assert not test.exception
@@ -209,6 +254,40 @@ def test_a_damaged_model_file_is_a_sentence_when_asked_for(stores, made_up, tmp_
     assert not test.exception
     assert ".tflite.xz is damaged; delete it and run" in warnings(test)
     assert len(test.metric) == 5
+    # The button that would say so in Streamlit's words is gone, until the viewer goes on.
+    assert not test.get("download_button")
+    assert [button.label for button in test.button if button.disabled] == ["Download .tflite"]
+    test.selectbox(key="run").set_value("2").run()
+    assert test.get("download_button")
+    assert not test.warning
+
+
+def test_the_page_opens_at_a_run_whose_file_is_here(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    keep_files_of(tmp_path / "store", "split_seed == 1")
+    stores(local=tmp_path / "store")
+    test = open_page()
+    assert test.selectbox(key="run").value == "3"
+    assert test.get("download_button")
+    test.selectbox(key="run").set_value("1").run()
+    assert not test.get("download_button")
+    assert any("the one of run 3 is" in item.value for item in test.markdown)
+
+
+def test_a_link_may_ask_for_a_run_whose_file_is_not_here(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    keep_files_of(tmp_path / "store", "split_seed == 1")
+    stores(local=tmp_path / "store")
+    assert open_page(run="2").selectbox(key="run").value == "2"
+
+
+def keep_files_of(folder, condition):
+    store = Store(folder)
+    kept = set(store.variants("made-up").query(condition)["sha256"])
+    store.close()
+    for file in (folder / "models").iterdir():
+        if file.name.removesuffix(".tflite.xz") not in kept:
+            file.unlink()
 
 
 def test_synthetic_recordings_are_said_plainly(stores, tmp_path, build):

@@ -4,6 +4,7 @@ from dashboard.choices import (
     SPARSITY,
     Network,
     default_level,
+    default_run,
     default_schedule,
     describe_progress,
     describe_start,
@@ -46,6 +47,27 @@ def test_the_page_opens_at_the_smallest_that_keeps_its_auc(network):
     assert default_level(network, levels) == start["sparsity"]
     assert start["precision"] in describe_start(network)
     assert "x smaller" in describe_start(network)
+
+
+def test_the_page_opens_at_the_first_run_whose_file_is_here(network):
+    row = network.row(schedule="constant", sparsity=0.5, precision="int8")
+    files = network.files(row)
+    assert default_run(network, row) == "1"
+    assert list(network.present_files(row)) == ["1", "2", "3"]
+    network.figures.variants.loc[files.index[:2], "has_model"] = False
+    assert default_run(network, row) == "3"
+    assert network.present_files(row) == {"3": files["sha256"].iloc[2]}
+    network.figures.variants.loc[files.index, "has_model"] = False
+    assert default_run(network, row) == "1"
+
+
+def test_a_network_of_ones_own_has_the_name_it_was_given(stores, tmp_path, build):
+    build(tmp_path, models=("my_*net*",), runs=((0, 1),), precisions=("float32",))
+    stores(local=tmp_path)
+    (study,), _ = find_studies()
+    sentence = describe_start(Network(study, read_figures(study), "my_*net*"))
+    assert "The smallest my_*net* here" in sentence.replace("\\", "")
+    assert r"my\_\*net\*" in sentence
 
 
 @pytest.mark.parametrize("hidden", ["none", "constant"])

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from dashboard.studies import find_studies, read_figures, read_model
+from dashboard.studies import find_studies, read_comparison, read_figures, read_model
 from edac_core.errors import StoreError
 from edac_core.studies.store import Store
 
@@ -32,6 +32,48 @@ def test_a_damaged_store_is_a_sentence_and_the_other_still_works(stores, made_up
     studies, (problem,) = find_studies()
     assert [study.name for study in studies] == ["made-up"]
     assert str(tmp_path) in problem
+
+
+def test_figures_are_of_the_studys_own_protocol(stores, tmp_path, build):
+    """A protocol's figures and another's are never on one page."""
+    build(tmp_path, runs=((0, 1),), precisions=("float32",))
+    store = Store(tmp_path)
+    store._database.execute(
+        "UPDATE jobs SET config = json_set(config, '$.protocol', 'paper') "
+        "WHERE config ->> 'schedule' = 'constant'"
+    )
+    store._database.commit()
+    store.close()
+    stores(local=tmp_path)
+    (study,), _ = find_studies()
+    figures = read_figures(study)
+    for frame in (figures.variants, figures.summary, figures.groups):
+        assert set(frame["protocol"]) == {"clean"}
+        assert "constant" not in set(frame["schedule"])
+
+
+def test_comparisons_are_of_one_network(stores, made_up):
+    stores(shipped=made_up)
+    (study,), _ = find_studies()
+    comparison = read_comparison(study, "cnn_lstm")
+    assert set(comparison["model"]) == {"cnn_lstm"}
+    assert len(comparison) == 5 * 3
+    reference = comparison.query("schedule == 'none' and precision == 'float32'")
+    assert reference["mcnemar_p"].tolist() == [1]
+    assert comparison["mcnemar_p"].between(0, 1).all()
+    assert comparison["mcnemar_p"].min() < 0.05
+
+
+def test_comparisons_of_a_damaged_store_are_a_sentence(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    damaged = Store(tmp_path / "store")
+    damaged._database.execute("UPDATE variants SET test_scores = x'00000000'")
+    damaged._database.commit()
+    damaged.close()
+    stores(local=tmp_path / "store")
+    (study,), _ = find_studies()
+    with pytest.raises(StoreError, match="run the study's plan again"):
+        read_comparison(study, "cnn")
 
 
 def test_figures_are_read_once_and_again_when_the_store_grows(stores, tmp_path, build, monkeypatch):

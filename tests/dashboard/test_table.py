@@ -4,6 +4,8 @@ from dashboard.table import variant_table
 
 SUMMARY = pd.DataFrame(
     {
+        "model": "cnn",
+        "protocol": "clean",
         "precision": ["float32", "int8", "int8"],
         "schedule": ["none", "none", "constant"],
         "sparsity": [0.0, 0.0, 0.999],
@@ -16,16 +18,34 @@ SUMMARY = pd.DataFrame(
         "raw_bytes": [24e6, 6e6, 6e6],
         "latency_ms": 1.0,
         "speedup": 1.0,
-        "nonzero_weights": [100, 100, 1],
+        "uar": [0.7, 0.71, 0.6],
+        "weights": 100,
+        "nonzero_weights": [100, 96, 1],
     },
     index=[4, 5, 9],
 )
 
+COMPARISON = SUMMARY[["model", "protocol", "schedule", "sparsity", "precision"]].assign(
+    mcnemar_p=[1.0, 0.4, 0.003], only_baseline_right=0.0, only_variant_right=0.0
+)
+
 
 def test_smallest_first_and_the_chosen_one_marked():
-    table = variant_table(SUMMARY, chosen=9)
+    table = variant_table(SUMMARY, COMPARISON, chosen=9)
     assert table["zip"].tolist() == [4000, 5000, 22000]
     assert table["chosen"].tolist() == ["", "●", ""]
     assert table["on_front"].tolist() == [True, False, True]
     assert table["schedule"].tolist() == ["not pruned", "constant", "not pruned"]
     assert table["sparsity"].tolist() == [0, 99.9, 0]
+    assert table["zeros"].tolist() == [4, 99, 0]
+    assert table["uar"].tolist() == [0.71, 0.6, 0.7]
+    assert table["mcnemar_p"].tolist() == [0.4, 0.003, 1]
+
+
+def test_p_is_that_of_the_same_configuration():
+    shuffled = COMPARISON.iloc[[2, 0]].reset_index(drop=True)
+    table = variant_table(SUMMARY, shuffled, chosen=9)
+    assert table["mcnemar_p"].isna().tolist() == [True, False, False]
+    assert table["mcnemar_p"].tolist()[1:] == [0.003, 1]
+    other = shuffled.assign(protocol="paper")
+    assert variant_table(SUMMARY, other, chosen=9)["mcnemar_p"].isna().all()

@@ -29,6 +29,13 @@ def test_says_how_many_which_protocol_and_within_each_source():
     assert text.endswith("**Research, not a diagnosis.**")
 
 
+def test_augmented_copies_are_examples_but_no_recordings():
+    text = worth_of(study(protocol="paper", test_examples=412, test_recordings=201), GROUPS)
+    assert text.startswith("412 test examples of 201 recordings, paper protocol.")
+    text = worth_of(study(test_examples=190, test_recordings=190), GROUPS)
+    assert text.startswith("190 test recordings, clean protocol.")
+
+
 def test_without_sources_nothing_is_said_of_them():
     assert "within" not in worth_of(study(), GROUPS.iloc[:0])
 

@@ -24,21 +24,33 @@ from tensorflow_model_optimization.python.core.sparsity.keras import (  # isort:
 )
 
 
-def make_schedule(name: str, sparsity: float, *, steps: int, frequency: int = 100) -> Any:
+def make_schedule(
+    name: str,
+    sparsity: float,
+    *,
+    steps: int,
+    frequency: int = 100,
+    initial_sparsity: float = 0.0,
+    end_on_update: bool = True,
+) -> Any:
     """Return the tfmot schedule of EDAC, section 4.3, for a number of training steps.
 
     Parameters
     ----------
     name
         ``constant`` updates the masks at every step; ``polynomial`` raises the sparsity with
-        power 3 from 0 to `sparsity`, every `frequency` steps.
+        power 3 from `initial_sparsity` to `sparsity`, every `frequency` steps.
     sparsity
         Fraction of the prunable weights to remove, 0 <= sparsity < 1.
     steps
         Training steps in all.
     frequency
-        Steps between two mask updates of the polynomial schedule. The decay ends on the last
-        multiple of `frequency`: an end between two updates would fall short of `sparsity`.
+        Steps between two mask updates of the polynomial schedule.
+    initial_sparsity
+        Of the polynomial schedule; 0.5 in Squeeze, section 3.3.
+    end_on_update
+        End the decay on the last multiple of `frequency`. Both papers end it on the last step; an
+        end between two updates falls short of `sparsity`.
 
     Raises
     ------
@@ -55,19 +67,36 @@ def make_schedule(name: str, sparsity: float, *, steps: int, frequency: int = 10
             f"A polynomial schedule with a mask update every {frequency} steps never prunes in "
             f"{steps} training steps; lower `frequency` or raise `epochs`."
         )
-    end_step = steps // frequency * frequency
-    return schedules.PolynomialDecay(0.0, sparsity, 0, end_step, power=3, frequency=frequency)
+    end_step = steps // frequency * frequency if end_on_update else steps
+    return schedules.PolynomialDecay(
+        initial_sparsity, sparsity, 0, end_step, power=3, frequency=frequency
+    )
 
 
-def prunable_weights(model: Any) -> list[Any]:
-    """Return the weight variables that tfmot would prune, in the order of the layers."""
+def prunable_weights(model: Any, *, never: Sequence[str] = ()) -> list[Any]:
+    """Return the weight variables to prune, in the order of the layers.
+
+    They are those that tfmot would prune, and those that a layer of another kind offers by a
+    method ``get_prunable_weights``, as tfmot's ``PrunableLayer`` does.
+
+    Parameters
+    ----------
+    model
+        A ``tf_keras.Model``.
+    never
+        Names of layers that are left alone.
+    """
+    layers = [layer for layer in model.layers if layer.name not in never]
+    return [weight for layer in layers for weight in _prunable_weights_of(layer)]
+
+
+def _prunable_weights_of(layer: Any) -> list[Any]:
     registry = prune_registry.PruneRegistry
-    supported = [layer for layer in model.layers if registry.supports(layer)]
-    return [
-        weight
-        for layer in supported
-        for weight in registry.make_prunable(layer).get_prunable_weights()
-    ]
+    if hasattr(layer, "get_prunable_weights"):
+        return list(layer.get_prunable_weights())
+    if registry.supports(layer):
+        return list(registry.make_prunable(layer).get_prunable_weights())
+    return []
 
 
 def magnitude_threshold(weights: npt.NDArray[np.float32], sparsity: float) -> np.float32:
@@ -144,7 +173,8 @@ def prune(
     tuple of Epoch
         The losses; the pruned weights are the model's.
     """
-    pruner = Pruner(prunable_weights(trainer.model), schedule)
+    weights = prunable_weights(trainer.model, never=trainer.spec.never_pruned)
+    pruner = Pruner(weights, schedule)
     history = []
     for number in range(1, epochs + 1):
         history.append(Epoch(number, trainer.run_epoch(before_step=pruner.before_step)))

@@ -67,10 +67,12 @@ CNN = ModelSpec(
     name="cnn",
     title="CNN",
     frontend="mfcc",
+    recipe="edac-coswara",
     build=build,
     optimizer=optimizer,
     batch_size=32,
     epochs=200,
     patience=10,
     fine_tuning_epochs=10,
+    fine_tuning_batch_size=32,
 )

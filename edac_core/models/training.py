@@ -3,7 +3,7 @@
 The gradients of the weight regularisers are taken inside the compiled optimiser step, where XLA
 fuses them with the optimiser's own arithmetic into one pass over the weights. For the CNN that
 pass costs a sixth of what the regularisers and Adam cost op by op; the numbers are the same up to
-float rounding.
+float rounding. A network that is all matrix products has its gradient step compiled as well.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ import numpy.typing as npt
 from edac_core.errors import ModelError
 from edac_core.models.backend import keras, tf
 from edac_core.models.examples import Examples
+from edac_core.models.spec import Keep, ModelSpec
 
 Weights = list[npt.NDArray[np.float32]]
 
 
+_EVALUATION_BATCH = 64
+
+
 @dataclass(frozen=True)
 class Epoch:
-    """Losses of one epoch: mean over the training steps, and over the validation set.
+    """One epoch: the mean loss of its training steps, and what the validation set says of it.
 
     Only baseline training looks at the validation set.
     """
@@ -32,6 +36,7 @@ class Epoch:
     number: int
     loss: float
     validation_loss: float | None = None
+    validation_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,9 @@ class Trainer:
     Parameters
     ----------
     model
-        A ``tf_keras.Model`` with one output: a probability (n, 1).
-    optimizer
-        A fresh ``tf_keras`` optimiser; its state belongs to this trainer.
+        A ``tf_keras.Model`` with one output: a probability (n, 1), or a softmax (n, 2).
+    spec
+        Gives the optimiser, the learning rate of each epoch, and how steps are compiled.
     examples
         The training set.
     batch_size
@@ -61,16 +66,18 @@ class Trainer:
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, examples: Examples, *, batch_size: int, seed: int
+        self, model: Any, spec: ModelSpec, examples: Examples, *, batch_size: int, seed: int
     ) -> None:
         self.model = model
+        self.spec = spec
         self._batch_size = batch_size
         self._size = len(examples.labels)
-        self._steps = 0
+        self._steps = self._epochs = 0
         self._order = np.random.default_rng(seed)
-        optimizer.build(model.trainable_variables)
-        self._gradients = _gradient_step(model, examples)
-        self._update = _update_step(model, optimizer)
+        self._optimizer = spec.optimizer()
+        self._optimizer.build(model.trainable_variables)
+        self._gradients = _gradient_step(model, examples, compiled=spec.compile_step)
+        self._update = _update_step(model, self._optimizer)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -82,6 +89,7 @@ class Trainer:
 
         `before_step` is called with the number of every step, the trainer's first being 1.
         """
+        self._begin_epoch()
         order = self._order.permutation(self._size).astype(np.int32)
         losses = []
         for index in range(self.steps_per_epoch):
@@ -94,41 +102,45 @@ class Trainer:
             self._steps += 1
         return _finite_mean(losses)
 
+    def _begin_epoch(self) -> None:
+        self._epochs += 1
+        if self.spec.learning_rate is not None:
+            self._optimizer.learning_rate.assign(self.spec.learning_rate(self._epochs))
+
 
 def train(
     model: Any,
-    optimizer: Any,
+    spec: ModelSpec,
     training: Examples,
     validation: Examples,
     *,
     batch_size: int,
     epochs: int,
-    patience: int,
+    patience: int | None,
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
-    """Train until the validation loss has not fallen for `patience` epochs.
+    """Train a baseline and keep the weights of the epoch that its recipe prefers.
 
-    The validation loss includes the weight regularisers, as Keras' ``val_loss`` does. The
-    weights of the best epoch are kept (and set in `model`).
+    The validation loss includes the weight regularisers, as Keras' ``val_loss`` does. Training
+    stops once that has not fallen for `patience` epochs. The kept weights are set in `model`.
 
     Raises
     ------
     ModelError
         If the loss is no longer finite.
     """
-    trainer = Trainer(model, optimizer, training, batch_size=batch_size, seed=seed)
-    evaluate = _validation_loss(model, validation)
+    trainer = Trainer(model, spec, training, batch_size=batch_size, seed=seed)
+    evaluate = _evaluation(model, validation)
     history: list[Epoch] = []
-    lowest, best_epoch, weights = np.inf, 0, model.get_weights()
+    best_epoch, weights = 0, model.get_weights()
     for number in range(1, epochs + 1):
-        loss, validation_loss = trainer.run_epoch(), evaluate()
-        history.append(Epoch(number, loss, validation_loss))
+        history.append(Epoch(number, trainer.run_epoch(), *evaluate()))
         if on_epoch is not None:
             on_epoch(history[-1])
-        if validation_loss < lowest:
-            lowest, best_epoch, weights = validation_loss, number, model.get_weights()
-        elif number - best_epoch >= patience:
+        if _is_best(history, spec.keep):
+            best_epoch, weights = number, model.get_weights()
+        if patience is not None and _epochs_without_improvement(history) >= patience:
             break
     model.set_weights(weights)
     return Trained(weights, tuple(history), best_epoch)
@@ -139,12 +151,30 @@ def seed_everything(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def _gradient_step(model: Any, examples: Examples) -> Any:
-    features = tf.constant(examples.features)
-    labels = tf.constant(examples.labels.astype(np.float32)[:, np.newaxis])
-    loss_of = keras.losses.BinaryCrossentropy()
+def _is_best(history: list[Epoch], keep: Keep) -> bool:
+    """Whether the last epoch is better than all before it."""
+    worth = [_WORTH[keep](epoch) for epoch in history]
+    return len(worth) == 1 or worth[-1] > max(worth[:-1])
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
+
+_WORTH: dict[Keep, Callable[[Epoch], float]] = {
+    "lowest loss": lambda epoch: -(epoch.validation_loss or 0.0),
+    "highest accuracy": lambda epoch: epoch.validation_accuracy or 0.0,
+    "last": lambda epoch: epoch.number,
+}
+
+
+def _epochs_without_improvement(history: list[Epoch]) -> int:
+    losses = [epoch.validation_loss or 0.0 for epoch in history]
+    return len(losses) - 1 - int(np.argmin(losses))
+
+
+def _gradient_step(model: Any, examples: Examples, *, compiled: bool) -> Any:
+    features, labels, loss_of = _tensors(model, examples)
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[tf.TensorSpec([None], tf.int32)], jit_compile=compiled
+    )
     def gradients(batch: Any) -> Any:
         with tf.GradientTape() as tape:
             predicted = model(tf.gather(features, batch), training=True)
@@ -152,6 +182,15 @@ def _gradient_step(model: Any, examples: Examples) -> Any:
         return loss, tape.gradient(loss, model.trainable_variables)
 
     return gradients
+
+
+def _tensors(model: Any, examples: Examples) -> tuple[Any, Any, Any]:
+    """Features, labels (n, 1) and the cross-entropy that fits the model's output."""
+    labels = tf.constant(examples.labels.astype(np.float32)[:, np.newaxis])
+    losses = keras.losses
+    outputs = model.output_shape[-1]
+    loss = losses.BinaryCrossentropy() if outputs == 1 else losses.SparseCategoricalCrossentropy()
+    return tf.constant(examples.features), labels, loss
 
 
 def _update_step(model: Any, optimizer: Any) -> Any:
@@ -170,17 +209,28 @@ def _update_step(model: Any, optimizer: Any) -> Any:
     return update
 
 
-def _validation_loss(model: Any, examples: Examples) -> Callable[[], float]:
-    features = tf.constant(examples.features)
-    labels = tf.constant(examples.labels.astype(np.float32)[:, np.newaxis])
-    loss_of = keras.losses.BinaryCrossentropy()
+def _evaluation(model: Any, examples: Examples) -> Callable[[], tuple[float, float]]:
+    """Return a function that gives the loss, regularisers included, and the accuracy."""
+    features, labels, loss_of = _tensors(model, examples)
+    size = len(examples.labels)
 
-    @tf.function  # type: ignore[untyped-decorator]
-    def evaluate() -> Any:
-        penalty = tf.add_n(model.losses) if model.losses else 0.0
-        return loss_of(labels, model(features, training=False)) + penalty
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])  # type: ignore[untyped-decorator]
+    def sums(batch: Any) -> Any:
+        predicted = model(tf.gather(features, batch), training=False)
+        truth = tf.gather(labels, batch)
+        called = tf.cast(predicted[:, -1:] >= 0.5, truth.dtype)  # noqa: PLR2004 - Keras' accuracy
+        share = tf.cast(tf.shape(batch)[0], tf.float32)
+        return loss_of(truth, predicted) * share, tf.reduce_sum(
+            tf.cast(called == truth, tf.float32)
+        )
 
-    return lambda: float(evaluate())
+    def evaluate() -> tuple[float, float]:
+        starts = range(0, size, _EVALUATION_BATCH)
+        parts = [sums(tf.range(at, min(at + _EVALUATION_BATCH, size))) for at in starts]
+        loss, right = (float(np.sum([float(part[at]) for part in parts])) / size for at in (0, 1))
+        return loss + float(sum(float(penalty) for penalty in model.losses)), right
+
+    return evaluate
 
 
 def _finite_mean(losses: list[Any]) -> float:

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edac_core.augment import EDAC_COPIES
 from edac_core.datasets import Dataset, open_dataset
 from edac_core.datasets.audit import Audit, audit
-from edac_core.datasets.split import split
 from edac_core.frontends import get_frontend
 from edac_core.frontends.extract import extract_each
-from edac_core.models.examples import Examples
+from edac_core.models.examples import Examples, Features
 from edac_core.studies.plan import Data
+from edac_core.studies.protocols import divide
 from edac_core.studies.store import SplitRecord
 
 _FEATURES = "features.sqlite"
+_RECORDED = ["recording", "label", "group", "participant", "set", "copy"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -63,7 +63,7 @@ class AuditedData:
 class SplitInputs:
     """The three sets of one split, for one front-end.
 
-    `groups` are those of the test recordings; `fingerprint` stands for all of it in keys.
+    `groups` are those of the test examples; `fingerprint` stands for all of it in keys.
     """
 
     record: SplitRecord
@@ -81,24 +81,25 @@ def open_data(data: Data, *, cache: Path, workers: int) -> AuditedData:
     return AuditedData(dataset, audit(dataset, cache=cache, workers=workers))
 
 
-def prepare_clean(
+def prepare(
     usable: pd.DataFrame,
     *,
+    protocol: str,
+    recipe: str,
     seed: int,
     frontend: str,
     cache: Path,
     workers: int,
     progress: Progress | None = None,
 ) -> SplitInputs:
-    """Divide recordings by protocol ``clean`` and compute their features.
-
-    Participants and identical recordings stay in one set. Positive training recordings get two
-    augmented copies (EDAC, Appendix A); nothing else is augmented.
+    """Divide recordings and compute the features of every example.
 
     Parameters
     ----------
     usable
         The recordings that the audit kept.
+    protocol, recipe
+        How they are divided and augmented; see `edac_core.studies.protocols.divide`.
     seed
         Chooses the sets, and seeds the augmentation.
     frontend
@@ -106,41 +107,58 @@ def prepare_clean(
     progress
         Called with what is computed, how many are done, and of how many.
     """
-    table = split(usable, seed=seed)
-    sets = {name: rows for name, rows in table.groupby("set")}  # noqa: C416 - keys are labels
+    table = divide(usable, recipe=recipe, protocol=protocol, seed=seed)
     config = get_frontend(frontend)
 
-    def examples(rows: pd.DataFrame, pipelines: Sequence[str] = ("",)) -> list[Examples]:
-        what = f"{'augmented ' if any(pipelines) else ''}features, split {seed}"
-        arrays = extract_each(
+    def features(rows: pd.DataFrame, pipelines: Sequence[str]) -> list[Features]:
+        what = f"{frontend} features, split {seed}"
+        return extract_each(
             rows, frontend=config, pipelines=pipelines, seed=seed, cache=cache / _FEATURES,
             workers=workers,
             progress=None if progress is None else lambda done, of: progress(what, done, of),
         )  # fmt: skip
-        return [Examples(array, rows["label"].to_numpy(np.int64)) for array in arrays]
 
-    positives = sets["train"].query("label == 1")
-    training = _joined(examples(sets["train"]) + examples(positives, EDAC_COPIES))
-    columns = ["recording", "label", "group", "participant", "set"]
+    examples = _examples(table, _features_by_example(table, features))
+    test = table[table["set"] == "test"]
     fingerprint = _fingerprint(table, frontend=asdict(config), seed=seed)
     return SplitInputs(
-        SplitRecord(fingerprint, seed, table[columns]),
+        SplitRecord(fingerprint, seed, table[_RECORDED]),
         fingerprint,
-        training,
-        _joined(examples(sets["validation"])),
-        _joined(examples(sets["test"])),
-        tuple(sets["test"]["group"]),
+        examples["train"],
+        examples["validation"],
+        examples["test"],
+        tuple(test["group"]),
     )
 
 
-def _joined(parts: list[Examples]) -> Examples:
-    return Examples(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-    )
+def _features_by_example(
+    table: pd.DataFrame, features: Callable[[pd.DataFrame, Sequence[str]], list[Features]]
+) -> dict[tuple[str, str], Features]:
+    """Compute features by recording and copy, each recording once with all of its copies."""
+    wanted: dict[tuple[str, ...], list[str]] = {}
+    for name, copies in table.groupby("recording")["copy"]:
+        wanted.setdefault(tuple(sorted(copies)), []).append(str(name))
+    rows = table.drop_duplicates("recording").set_index("recording", drop=False)
+    found: dict[tuple[str, str], Features] = {}
+    for pipelines, names in wanted.items():
+        for pipeline, arrays in zip(pipelines, features(rows.loc[names], pipelines), strict=True):
+            found |= {(name, pipeline): array for name, array in zip(names, arrays, strict=True)}
+    return found
+
+
+def _examples(
+    table: pd.DataFrame, features: Mapping[tuple[str, str], Features]
+) -> dict[str, Examples]:
+    return {
+        str(name): Examples(
+            np.stack([features[key] for key in zip(rows["recording"], rows["copy"], strict=True)]),
+            rows["label"].to_numpy(np.int64),
+        )
+        for name, rows in table.groupby("set")
+    }
 
 
 def _fingerprint(table: pd.DataFrame, **config: Any) -> str:
-    rows = table[["recording", "content", "label", "group", "set"]].to_csv(index=False)
-    described = json.dumps({"augmentations": EDAC_COPIES, **config}, sort_keys=True)
+    rows = table[["recording", "content", "label", "group", "set", "copy"]].to_csv(index=False)
+    described = json.dumps(config, sort_keys=True)
     return hashlib.sha256((rows + described).encode()).hexdigest()[:32]

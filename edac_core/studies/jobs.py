@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import edac_core
-from edac_core.models import get_model
+from edac_core.models import ModelSpec, get_model, resolve
 from edac_core.studies.plan import Plan
 
 BASELINE = "none"
@@ -29,18 +29,23 @@ _LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edg
 class Job:
     """One training: of a baseline (`schedule` is "none"), or of one pruned level of it.
 
-    It yields one variant a precision.
+    It yields one variant a precision. `definition` is the text that defines a user's own model;
+    `start`, `initial_sparsity` and `decay_end` are those of the plan.
     """
 
     model: str
+    definition: str = ""
     protocol: str
     split_seed: int
     training_seed: int
     schedule: str = BASELINE
     sparsity: float = 0.0
     epochs: int
-    patience: int = 0
+    patience: int | None = None
+    start: str = "baseline"
     frequency: int = 0
+    initial_sparsity: float = 0.0
+    decay_end: str = "last update"
     batch_size: int
     precisions: tuple[str, ...]
 
@@ -48,6 +53,16 @@ class Job:
     def is_baseline(self) -> bool:
         """Whether this job trains from scratch rather than from a baseline's weights."""
         return self.schedule == BASELINE
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether other jobs may start from this one's weights."""
+        return self.is_baseline or self.start == "previous"
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The network."""
+        return get_model(self.model, definition=self.definition)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain values."""
@@ -61,23 +76,34 @@ class Job:
 
 @dataclass(frozen=True)
 class Family:
-    """A baseline and the levels that start from its weights."""
+    """A baseline and the levels that come from it.
+
+    The first level of each chain starts from the baseline's weights, every other from those of
+    the level before it.
+    """
 
     baseline: Job
-    levels: tuple[Job, ...]
+    chains: tuple[tuple[Job, ...], ...]
 
     @property
     def jobs(self) -> tuple[Job, ...]:
         """The baseline, then its levels."""
-        return (self.baseline, *self.levels)
+        return (self.baseline, *(level for chain in self.chains for level in chain))
 
 
 def expand(plan: Plan) -> tuple[Family, ...]:
-    """Return all jobs of a plan, a family for each model, split seed and training seed."""
+    """Return all jobs of a plan, a family for each model, split seed and training seed.
+
+    Raises
+    ------
+    PlanError
+        If a model cannot be had.
+    """
+    models = [resolve(model) for model in plan.training.models]
     return tuple(
-        _family(plan, model, split_seed, training_seed)
+        _family(plan, spec, definition, split_seed=split_seed, training_seed=training_seed)
         for split_seed in plan.data.split_seeds
-        for model in plan.training.models
+        for spec, definition in models
         for training_seed in plan.training.seeds
     )
 
@@ -86,15 +112,17 @@ def job_keys(family: Family, data_fingerprint: str) -> dict[Job, str]:
     """Return the key of each job: a hash of all that its result depends on.
 
     That is its configuration, the data, the code that computes it (without comments and
-    docstrings) and the versions of the libraries; for a level also its baseline's key.
+    docstrings) and the versions of the libraries; for a level also the key of the job whose
+    weights it starts from.
     """
     shared = {"data": data_fingerprint, "code": code_fingerprint(), "versions": versions()}
     baseline = _hash({"job": family.baseline.to_dict(), **shared})
-    levels = {
-        level: _hash({"job": level.to_dict(), "baseline": baseline, **shared})
-        for level in family.levels
-    }
-    return {family.baseline: baseline, **levels}
+    keys = {family.baseline: baseline}
+    for chain in family.chains:
+        before = baseline
+        for level in chain:
+            before = keys[level] = _hash({"job": level.to_dict(), "from": before, **shared})
+    return keys
 
 
 def computing_files() -> list[str]:
@@ -117,33 +145,50 @@ def versions() -> Mapping[str, str]:
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def _family(plan: Plan, model: str, split_seed: int, training_seed: int) -> Family:
-    spec = get_model(model)
+def _family(
+    plan: Plan, spec: ModelSpec, definition: str, *, split_seed: int, training_seed: int
+) -> Family:
     shared: dict[str, Any] = {
-        "model": model,
+        "model": spec.name,
+        "definition": definition,
         "protocol": plan.data.protocol,
         "split_seed": split_seed,
         "training_seed": training_seed,
-        "batch_size": spec.batch_size,
         "precisions": plan.compression.precisions,
     }
     baseline = Job(
         epochs=plan.training.epochs or spec.epochs,
         patience=plan.training.patience or spec.patience,
+        batch_size=spec.batch_size,
         **shared,
     )
-    levels = tuple(
+    chains = [_levels(plan, spec, schedule, shared) for schedule in plan.compression.schedules]
+    if plan.compression.start == "baseline":
+        chains = [(level,) for chain in chains for level in chain]
+    return Family(baseline, tuple(chain for chain in chains if chain))
+
+
+def _levels(
+    plan: Plan, spec: ModelSpec, schedule: str, shared: Mapping[str, Any]
+) -> tuple[Job, ...]:
+    compression = plan.compression
+    polynomial: dict[str, Any] = {
+        "frequency": compression.frequency,
+        "initial_sparsity": compression.initial_sparsity,
+        "decay_end": compression.decay_end,
+    }
+    return tuple(
         Job(
             schedule=schedule,
             sparsity=sparsity,
-            epochs=plan.compression.epochs or spec.fine_tuning_epochs,
-            frequency=plan.compression.frequency if schedule == "polynomial" else 1,
+            epochs=compression.epochs or spec.fine_tuning_epochs,
+            batch_size=spec.fine_tuning_batch_size,
+            start=compression.start,
+            **(polynomial if schedule == "polynomial" else {"frequency": 1}),
             **shared,
         )
-        for schedule in plan.compression.schedules
-        for sparsity in plan.compression.sparsities
+        for sparsity in compression.sparsities
     )
-    return Family(baseline, levels)
 
 
 def _code(source: str) -> str:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from edac_core.compress import PRECISIONS, REFERENCE_PRECISION, SCHEDULES
 from edac_core.datasets import DATASETS, canonical
 from edac_core.errors import PlanError
-from edac_core.models import get_model
+from edac_core.models import DEFINITION_SUFFIX, resolve
 
-PROTOCOLS = ("clean",)
+PROTOCOLS = ("clean", "paper")
+"""How far the sets are made as a model's paper made them; see `edac_core.studies.protocols`."""
+
+STARTS = ("baseline", "previous")
+"""Whose weights a level starts from: the baseline's, or those of the level before it."""
+
+DECAY_ENDS = ("last update", "last step")
+"""When the polynomial schedule reaches its sparsity; see `make_schedule`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +41,10 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Which networks, trained from which seeds; `None` leaves it to the network's own recipe."""
+    """Which networks, trained from which seeds; `None` leaves it to the network's own recipe.
+
+    A network is one of `edac_core.models.MODELS`, or a Python file that defines one.
+    """
 
     models: tuple[str, ...]
     seeds: tuple[int, ...] = (1234,)
@@ -46,7 +56,9 @@ class Training:
 class Compression:
     """Which levels are pruned and how each is stored.
 
-    `frequency` is the number of steps between two mask updates of the polynomial schedule.
+    `start` says whose weights a level goes on from (one of `STARTS`; "previous" follows the order
+    of `sparsities`). The polynomial schedule begins at `initial_sparsity`, updates its masks every
+    `frequency` steps and ends at `decay_end` (one of `DECAY_ENDS`).
     """
 
     schedules: tuple[str, ...] = SCHEDULES
@@ -54,6 +66,9 @@ class Compression:
     precisions: tuple[str, ...] = PRECISIONS
     epochs: int | None = None
     frequency: int = 100
+    start: str = "baseline"
+    initial_sparsity: float = 0.0
+    decay_end: str = "last update"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +90,8 @@ class Plan:
 def load_plan(path: Path) -> Plan:
     """Read a plan from a TOML file.
 
+    Networks that are Python files are looked for beside it.
+
     Raises
     ------
     PlanError
@@ -86,11 +103,18 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(f"The plan {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"The plan {path} is not valid TOML: {error}.") from error
-    return parse_plan(content)
+    return parse_plan(content, folder=Path(path).parent)
 
 
-def parse_plan(content: Mapping[str, Any]) -> Plan:
+def parse_plan(content: Mapping[str, Any], *, folder: Path = Path()) -> Plan:
     """Make a plan from plain values and check all of it.
+
+    Parameters
+    ----------
+    content
+        The tables of a plan.
+    folder
+        Where networks that are Python files are looked for.
 
     Raises
     ------
@@ -102,9 +126,18 @@ def parse_plan(content: Mapping[str, Any]) -> Plan:
         name: _build(kind, top.pop(name, {}), where=f"[{name}]")
         for name, kind in (("data", Data), ("training", Training), ("compression", Compression))
     }
+    tables["training"] = _located(tables["training"], folder)
     plan: Plan = _build(Plan, {**top, **tables}, where="the plan")
     _check(plan)
     return plan
+
+
+def _located(training: Training, folder: Path) -> Training:
+    models = [
+        str((folder / model).resolve()) if model.endswith(DEFINITION_SUFFIX) else model
+        for model in training.models
+    ]
+    return replace(training, models=tuple(models))
 
 
 def _build(kind: Any, values: Any, *, where: str) -> Any:
@@ -146,6 +179,7 @@ _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text"}
 _TYPES: dict[str, tuple[type, bool, bool]] = {
     "str": (str, False, False),
     "int": (int, False, False),
+    "float": (float, False, False),
     "str | None": (str, False, True),
     "int | None": (int, False, True),
     "tuple[int, ...]": (int, True, False),
@@ -158,13 +192,16 @@ def _check(plan: Plan) -> None:
     _check_name("data set", canonical(plan.data.dataset), DATASETS)
     _check_name("protocol", plan.data.protocol, PROTOCOLS)
     for model in plan.training.models:
-        get_model(model)
+        resolve(model)
     for schedule in plan.compression.schedules:
         _check_name("schedule", schedule, SCHEDULES)
     for precision in plan.compression.precisions:
         _check_name("precision", precision, PRECISIONS)
+    _check_name("start", plan.compression.start, STARTS)
+    _check_name("decay_end", plan.compression.decay_end, DECAY_ENDS)
     for sparsity in plan.compression.sparsities:
         _check_sparsity(sparsity)
+    _check_initial_sparsity(plan.compression)
     _check_lists(plan)
     _check_positive(plan)
     if not plan.name.replace("-", "").replace("_", "").isalnum():
@@ -182,6 +219,15 @@ def _check_sparsity(sparsity: float) -> None:
         raise PlanError(
             f"Sparsity {sparsity:g} is not a fraction between 0 and 1; write 0.9 for 90 %, and "
             "leave 0 out (the baseline is always measured)."
+        )
+
+
+def _check_initial_sparsity(compression: Compression) -> None:
+    lowest = min(compression.sparsities, default=1.0)
+    if not 0 <= compression.initial_sparsity < lowest:
+        raise PlanError(
+            f"initial_sparsity {compression.initial_sparsity:g} is not at least 0 and below the "
+            f"lowest of the sparsities, {lowest:g}; lower it."
         )
 
 

@@ -17,21 +17,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.errors import EdacError, StoreError
 from edac_core.measure.latency import machine, measure_latency
-from edac_core.models import get_model
-from edac_core.studies.inputs import SplitInputs, open_data, prepare_clean
+from edac_core.studies.inputs import SplitInputs, open_data, prepare
 from edac_core.studies.jobs import Family, Job, expand, job_keys
 from edac_core.studies.plan import Plan
+from edac_core.studies.protocols import ORIGINAL
 from edac_core.studies.store import JobResult, Store, variant_key
 
 TOPIC = "edac-epochs"
 _LATENCY_INPUTS = 100
 _LATENCY_GROUP = 12
+_LATENCY_BYTES = 5e8
 
 Listener = Callable[["Event"], object]
 
@@ -63,7 +63,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Step:
-    """A job with all that it needs but its baseline's weights."""
+    """A job with all that it needs but the weights it starts from."""
 
     job: Job
     key: str
@@ -72,15 +72,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Branch:
-    """The steps of one family: a baseline and the levels that start from it."""
+    """The steps of one family; see `edac_core.studies.jobs.Family`."""
 
     baseline: Step
-    levels: tuple[Step, ...]
+    chains: tuple[tuple[Step, ...], ...]
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The baseline, then its levels."""
-        return (self.baseline, *self.levels)
+        return (self.baseline, *(step for chain in self.chains for step in chain))
+
+    def after(self) -> dict[str, list[Step]]:
+        """Return the steps that start from each step's weights, by its key."""
+        found: dict[str, list[Step]] = {step.key: [] for step in self.steps}
+        for chain in self.chains:
+            for before, step in itertools.pairwise((self.baseline, *chain)):
+                found[before.key].append(step)
+        return found
 
 
 def run_study(
@@ -126,16 +134,13 @@ def run_study(
                 failed = _Execution(client, store, listener, done=len(known), total=len(steps)).run(
                     branches, known
                 )
-        for branch in branches:
-            _measure_latencies(branch, store, calls=plan.latency_calls, listener=listener)
+        _measure_latencies(branches, store, calls=plan.latency_calls, listener=listener)
         summary = Summary(plan.name, len(steps), len(steps) - len(known) - failed, failed)
         listener(Event("done", plan.name, len(steps) - failed, len(steps)))
         return summary
 
 
-def perform(
-    job: Job, inputs: SplitInputs, baseline: bytes | None, threads: int | None
-) -> JobResult:
+def perform(job: Job, inputs: SplitInputs, start: bytes | None, threads: int | None) -> JobResult:
     """Do one job in a worker process, which is where TensorFlow is imported."""
     from edac_core.models.backend import use_threads  # noqa: PLC0415 - not in the driver
     from edac_core.studies.work import run_job  # noqa: PLC0415 - not in the driver
@@ -148,18 +153,20 @@ def perform(
         progress = {"job": job.describe(), "epochs": job.epochs, **asdict(epoch)}
         worker.log_event(TOPIC, progress)
 
-    return run_job(job, inputs, baseline, on_epoch=report)
+    return run_job(job, inputs, start, on_epoch=report)
 
 
 class _Execution:
-    """Submits jobs as their baselines become known and stores what comes back."""
+    """Submits jobs as the weights they start from become known and stores what comes back."""
 
     def __init__(
         self, client: Client, store: Store, listener: Listener, *, done: int, total: int
     ) -> None:
         self._client, self._store, self._listener = client, store, listener
         self._done, self._total, self._failed = done, total, 0
-        self._steps: dict[Future[JobResult], tuple[Step, Branch]] = {}
+        self._known: set[str] = set()
+        self._after: dict[str, list[Step]] = {}
+        self._steps: dict[Future[JobResult], Step] = {}
         self._data: dict[str, Future[SplitInputs]] = {}
         self._queue = as_completed()
         self._order = itertools.count()
@@ -168,53 +175,59 @@ class _Execution:
 
     def run(self, branches: tuple[Branch, ...], known: set[str]) -> int:
         """Do what is not known; return how many jobs failed."""
+        self._known = known
         for branch in branches:
+            self._after |= branch.after()
             if branch.baseline.key not in known:
-                self._submit(branch.baseline, branch, None)
+                self._submit(branch.baseline, None)
         for branch in branches:
             if branch.baseline.key in known:
-                self._submit_levels(branch, self._store.weights(branch.baseline.key), known)
+                self._go_on(branch.baseline)
         for future in self._queue:
-            self._collect(future, known)
+            self._collect(future)
         return self._failed
 
-    def _submit(self, step: Step, branch: Branch, baseline: Future[bytes] | None) -> None:
+    def _submit(self, step: Step, start: Future[bytes] | None) -> None:
         future = self._client.submit(
-            perform, step.job, self._scattered(step.inputs), baseline, self._threads,
+            perform, step.job, self._scattered(step.inputs), start, self._threads,
             key=f"edac-{step.key}", priority=-next(self._order),
         )  # fmt: skip
-        self._steps[future] = (step, branch)
+        self._steps[future] = step
         self._queue.add(future)
 
-    def _submit_levels(self, branch: Branch, weights: bytes | None, known: set[str]) -> None:
-        missing = [step for step in branch.levels if step.key not in known]
+    def _go_on(self, done: Step) -> None:
+        """Submit what starts from a finished step and is not known."""
+        missing = [step for step in self._after[done.key] if step.key not in self._known]
         if missing:
-            scattered = self._client.scatter(weights, hash=False)
+            scattered = self._client.scatter(self._store.weights(done.key), hash=False)
             for step in missing:
-                self._submit(step, branch, scattered)
+                self._submit(step, scattered)
+        for step in self._after[done.key]:
+            if step.key in self._known:
+                self._go_on(step)
 
     def _scattered(self, inputs: SplitInputs) -> Future[SplitInputs]:
         if inputs.fingerprint not in self._data:
             self._data[inputs.fingerprint] = self._client.scatter(inputs, hash=False)
         return self._data[inputs.fingerprint]
 
-    def _collect(self, future: Future[JobResult], known: set[str]) -> None:
-        step, branch = self._steps.pop(future)
+    def _collect(self, future: Future[JobResult]) -> None:
+        step = self._steps.pop(future)
         if future.status != "finished":
-            self._fail(step, branch, future)
+            self._fail(step, _reason(future))
             return
         result = future.result()
         self._store.put_job(step.key, step.job.to_dict(), step.inputs.record.key, result)
         self._done += 1
         self._tell("finished", step, seconds=result.seconds)
-        if step is branch.baseline:
-            self._submit_levels(branch, result.weights, known)
+        self._go_on(step)
 
-    def _fail(self, step: Step, branch: Branch, future: Future[JobResult]) -> None:
-        self._record_failure(step, _reason(future))
-        if step is branch.baseline:
-            for level in branch.levels:
-                self._record_failure(level, "its baseline failed")
+    def _fail(self, step: Step, reason: str) -> None:
+        """Record a failure, and that of all that would have gone on from it."""
+        self._record_failure(step, reason)
+        for later in self._after[step.key]:
+            if later.key not in self._known:
+                self._fail(later, f"{step.job.describe()}, which it starts from, failed")
 
     def _record_failure(self, step: Step, reason: str) -> None:
         self._store.put_failure(step.key, step.job.to_dict(), reason)
@@ -238,37 +251,43 @@ def _prepare(
     progress("audit of the recordings", 0, 0)
     data = open_data(plan.data, cache=cache, workers=workers)
     families = expand(plan)
-    wanted = {(f.baseline.split_seed, get_model(f.baseline.model).frontend) for f in families}
     inputs = {
-        (seed, frontend): prepare_clean(
-            data.audit.usable, seed=seed, frontend=frontend, cache=cache, workers=workers,
-            progress=progress,
+        wanted: prepare(
+            data.audit.usable, protocol=plan.data.protocol, recipe=recipe, seed=seed,
+            frontend=frontend, cache=cache, workers=workers, progress=progress,
         )
-        for seed, frontend in sorted(wanted)
+        for wanted in sorted({_wanted(family) for family in families})
+        for seed, frontend, recipe in [wanted]
     }  # fmt: skip
-    branches = tuple(
-        _branch(f, inputs[f.baseline.split_seed, get_model(f.baseline.model).frontend])
-        for f in families
-    )
+    branches = tuple(_branch(family, inputs[_wanted(family)]) for family in families)
     _register(plan, data.facts(), branches, store)
     return branches
 
 
+def _wanted(family: Family) -> tuple[int, str, str]:
+    """Return what decides a family's inputs: split seed, front-end and recipe."""
+    spec = family.baseline.spec
+    return family.baseline.split_seed, spec.frontend, spec.recipe
+
+
 def _branch(family: Family, inputs: SplitInputs) -> Branch:
     keys = job_keys(family, inputs.fingerprint)
-    steps = [Step(job, keys[job], inputs) for job in family.jobs]
-    return Branch(steps[0], tuple(steps[1:]))
+    steps = {job: Step(job, keys[job], inputs) for job in family.jobs}
+    chains = tuple(tuple(steps[job] for job in chain) for chain in family.chains)
+    return Branch(steps[family.baseline], chains)
 
 
 def _register(
     plan: Plan, facts: Mapping[str, Any], branches: tuple[Branch, ...], store: Store
 ) -> None:
     first = branches[0].baseline.inputs
-    sets = first.record.recordings["set"].value_counts()
+    examples = first.record.recordings
+    sets = examples[examples["copy"] == ORIGINAL]["set"].value_counts()
     data = {
         **facts,
         "sets": {str(name): int(n) for name, n in sets.items()},
         "training_examples": len(first.training.labels),
+        "test_examples": len(first.test.labels),
         "fingerprint": first.fingerprint,
     }
     store.put_study(plan.name, title=plan.title, plan=plan.to_dict(), data=data)
@@ -277,16 +296,33 @@ def _register(
     store.claim(plan.name, [step.key for branch in branches for step in branch.steps])
 
 
-def _measure_latencies(branch: Branch, store: Store, *, calls: int, listener: Listener) -> None:
+def _measure_latencies(
+    branches: tuple[Branch, ...], store: Store, *, calls: int, listener: Listener
+) -> None:
     """Time what has no latency on this machine yet, always beside the float32 baseline."""
     here = machine()
-    keys = _unmeasured(branch, store, here)
-    inputs = branch.baseline.inputs.test.features[:_LATENCY_INPUTS]
-    for start in range(0, len(keys), _LATENCY_GROUP):
-        listener(Event("measuring", "latency", start, len(keys)))
-        _measure_group(
-            keys[start : start + _LATENCY_GROUP], branch, store, inputs, calls=calls, here=here
-        )
+    todo = [(branch, _unmeasured(branch, store, here)) for branch in branches]
+    total = sum(len(keys) for _, keys in todo)
+    done = 0
+    for branch, keys in todo:
+        for group in _groups(keys, store):
+            listener(Event("measuring", "latency", done, total))
+            _measure_group(group, branch, store, calls=calls, here=here)
+            done += len(group)
+
+
+def _groups(keys: list[str], store: Store) -> Iterator[list[str]]:
+    """Divide variants into groups that fit into memory together."""
+    sizes = store.raw_bytes(keys)
+    group: list[str] = []
+    for key in keys:
+        held = sum(sizes[held] for held in group)
+        if group and (len(group) == _LATENCY_GROUP or held + sizes[key] > _LATENCY_BYTES):
+            yield group
+            group = []
+        group.append(key)
+    if group:
+        yield group
 
 
 def _unmeasured(branch: Branch, store: Store, here: Mapping[str, Any]) -> list[str]:
@@ -307,13 +343,13 @@ def _measure_group(
     keys: list[str],
     branch: Branch,
     store: Store,
-    inputs: np.ndarray[Any, Any],
     *,
     calls: int,
     here: Mapping[str, Any],
 ) -> None:
     reference = variant_key(branch.baseline.key, REFERENCE_PRECISION)
     models = {key: store.model_of(key) for key in dict.fromkeys([reference, *keys])}
+    inputs = branch.baseline.inputs.test.features[:_LATENCY_INPUTS]
     latencies = measure_latency(models, inputs, calls=calls)
     store.put_latencies(latencies, baseline=reference, machine=here)
 

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS studies (
 CREATE TABLE IF NOT EXISTS splits (
   key TEXT PRIMARY KEY,
   seed INTEGER NOT NULL,
-  recordings TEXT NOT NULL -- JSON table: recording, label, group, participant, set
+  recordings TEXT NOT NULL -- JSON table: recording, label, group, participant, set, copy
 );
 
 CREATE TABLE IF NOT EXISTS jobs (
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   achieved_sparsity REAL NOT NULL,
   seconds REAL NOT NULL,
   history TEXT NOT NULL,   -- JSON: losses by epoch
-  weights BLOB,            -- NPZ, kept for baselines
+  weights BLOB,            -- NPZ, kept where other jobs start from them
   environment TEXT NOT NULL,
   created TEXT NOT NULL
 );

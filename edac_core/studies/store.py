@@ -72,9 +72,10 @@ class JobResult:
 
 @dataclass(frozen=True)
 class SplitRecord:
-    """Which recordings are in which set: the frame that scores are aligned to.
+    """Which examples are in which set: the frame that scores are aligned to.
 
-    `recordings` has columns recording, label, group, participant, set.
+    `recordings` has columns recording, label, group, participant, set and copy: the augmentation
+    of an example, empty for a recording as it is.
     """
 
     key: str
@@ -293,6 +294,11 @@ class Store:
         )
         return set(found["variant"])
 
+    def raw_bytes(self, variants: Iterable[str]) -> dict[str, int]:
+        """Return the size of the model files of variants, by key."""
+        found = self._query("SELECT key, raw_bytes FROM variants").set_index("key")["raw_bytes"]
+        return {key: int(found[key]) for key in variants}
+
     def model_of(self, variant: str) -> bytes:
         """Return the model file of a variant by its key; see `model`."""
         found = self._query("SELECT sha256 FROM variants WHERE key = ?", (variant,))
@@ -303,7 +309,7 @@ class Store:
     def scores(self, variant: str) -> pd.DataFrame:
         """Return the scores of a variant.
 
-        Columns: recording, label, group, participant, set ("validation" or "test"), score.
+        Columns: recording, label, group, participant, set ("validation" or "test"), copy, score.
         """
         found = self._query(
             "SELECT validation_scores, test_scores, recordings FROM variants "
@@ -314,7 +320,8 @@ class Store:
         if found.empty:
             raise StoreError(f"The store in {self.folder} has no variant {variant!r}.")
         row = found.iloc[0]
-        recordings = pd.DataFrame(**json.loads(row["recordings"]))
+        # Splits recorded before there were copies have no such column.
+        recordings = pd.DataFrame({"copy": "", **pd.DataFrame(**json.loads(row["recordings"]))})
         parts = []
         for name in ("validation", "test"):
             part = recordings[recordings["set"] == name].reset_index(drop=True)
@@ -323,7 +330,7 @@ class Store:
         return pd.concat(parts, ignore_index=True)
 
     def weights(self, job: str) -> bytes | None:
-        """Return the final weights of a baseline job as it handed them back."""
+        """Return the final weights of a job that others start from, as it handed them back."""
         found = self._query("SELECT weights FROM jobs WHERE key = ?", (job,))
         return None if found.empty else found.iloc[0]["weights"]
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from edac_core.compress.pruning import make_schedule, prunable_weights, prune, sparsity_of
 from edac_core.compress.quantization import convert
+from edac_core.errors import ModelError
 from edac_core.measure.discrimination import auc_interval, auc_within, decide, youden_threshold
 from edac_core.measure.latency import machine
+from edac_core.measure.memory import PeakMemory
 from edac_core.measure.size import pack, size_of
-from edac_core.models import get_model
+from edac_core.models import ModelSpec
 from edac_core.models.backend import keras, tf
 from edac_core.models.training import Epoch, Trainer, seed_everything, train
 from edac_core.runtime import Variant
@@ -28,15 +30,17 @@ from edac_core.studies.store import JobResult, Scores, VariantResult
 
 OnEpoch = Callable[[Epoch], None]
 
+_OUTPUTS = ((1,), (2,))
+
 
 def run_job(
     job: Job,
     inputs: SplitInputs,
-    baseline: bytes | None = None,
+    start: bytes | None = None,
     *,
     on_epoch: OnEpoch | None = None,
 ) -> JobResult:
-    """Train a baseline, or fine-tune a level from its baseline's weights, and measure it.
+    """Train a baseline, or fine-tune a level from another job's weights, and measure it.
 
     Parameters
     ----------
@@ -44,32 +48,40 @@ def run_job(
         What to do.
     inputs
         The recordings' features.
-    baseline
-        The baseline's weights as its own job handed them back; None for a baseline.
+    start
+        The weights to start from, as their own job handed them back; None for a baseline.
     on_epoch
         Called after every epoch.
 
     Returns
     -------
     JobResult
-        One variant a precision; `weights` only of a baseline.
+        One variant a precision; `weights` only if another job may start from them.
+
+    Raises
+    ------
+    ModelError
+        If the network does not take the features, diverges or cannot be converted.
     """
-    start = time.perf_counter()
-    spec = get_model(job.model)
+    begun = time.perf_counter()
+    memory = PeakMemory()
+    spec = job.spec
     seed_everything(job.training_seed)
     model = spec.build()
-    if baseline is None:
-        history = _train_baseline(model, spec.optimizer(), job, inputs, on_epoch)
+    _check_shapes(model, job, inputs)
+    if start is None:
+        history = _train_baseline(model, spec, job, inputs, on_epoch)
     else:
-        model.set_weights(unpack_weights(baseline))
-        history = _prune_level(model, spec.optimizer(), job, inputs, on_epoch)
+        model.set_weights(unpack_weights(start))
+        history = _prune_level(model, spec, job, inputs, on_epoch)
+    exported = spec.exported(model)
     result = JobResult(
-        variants=tuple(_measure(model, precision, inputs) for precision in job.precisions),
-        achieved_sparsity=sparsity_of(prunable_weights(model)),
-        seconds=time.perf_counter() - start,
+        variants=tuple(_measure(exported, precision, inputs) for precision in job.precisions),
+        achieved_sparsity=sparsity_of(prunable_weights(model, never=spec.never_pruned)),
+        seconds=time.perf_counter() - begun,
         history=tuple(asdict(epoch) for epoch in history),
-        weights=pack_weights(model.get_weights()) if baseline is None else None,
-        environment=_environment(),
+        weights=pack_weights(model.get_weights()) if job.goes_on else None,
+        environment=_environment() | {"peak_memory_mb": memory.megabytes()},
     )
     keras.backend.clear_session()
     gc.collect()
@@ -89,12 +101,26 @@ def unpack_weights(data: bytes) -> list[Any]:
         return [arrays[name] for name in sorted(arrays.files)]
 
 
+def _check_shapes(model: Any, job: Job, inputs: SplitInputs) -> None:
+    takes, given = model.input_shape[1:], inputs.training.features.shape[1:]
+    if tuple(takes) != given:
+        raise ModelError(
+            f"The model {job.model!r} takes {takes} but its front-end {job.spec.frontend!r} gives "
+            f"{given}; build it with that input, or name another front-end."
+        )
+    if tuple(model.output_shape[1:]) not in _OUTPUTS:
+        raise ModelError(
+            f"The model {job.model!r} gives {model.output_shape[1:]}; end it in one sigmoid or a "
+            "softmax over two classes."
+        )
+
+
 def _train_baseline(
-    model: Any, optimizer: Any, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
+    model: Any, spec: ModelSpec, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
 ) -> tuple[Epoch, ...]:
     return train(
         model,
-        optimizer,
+        spec,
         inputs.training,
         inputs.validation,
         batch_size=job.batch_size,
@@ -106,13 +132,19 @@ def _train_baseline(
 
 
 def _prune_level(
-    model: Any, optimizer: Any, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
+    model: Any, spec: ModelSpec, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
 ) -> tuple[Epoch, ...]:
     trainer = Trainer(
-        model, optimizer, inputs.training, batch_size=job.batch_size, seed=job.training_seed
+        model, spec, inputs.training, batch_size=job.batch_size, seed=job.training_seed
     )
-    steps = job.epochs * trainer.steps_per_epoch
-    schedule = make_schedule(job.schedule, job.sparsity, steps=steps, frequency=job.frequency)
+    schedule = make_schedule(
+        job.schedule,
+        job.sparsity,
+        steps=job.epochs * trainer.steps_per_epoch,
+        frequency=job.frequency,
+        initial_sparsity=job.initial_sparsity,
+        end_on_update=job.decay_end == "last update",
+    )
     return prune(trainer, schedule, epochs=job.epochs, on_epoch=on_epoch)
 
 

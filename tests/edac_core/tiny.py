@@ -1,7 +1,10 @@
 """A tiny network of the CNN's kind, and data it can learn, for tests of training and pruning."""
 
+import dataclasses
+
 import numpy as np
 
+from edac_core.models import ModelSpec
 from edac_core.models.backend import keras
 from edac_core.models.examples import Examples
 
@@ -22,6 +25,15 @@ def network(*, dropout=0.0):
         ],
         name="tiny",
     )
+
+
+def spec(*, rate=1e-2, **options):
+    made = ModelSpec(
+        name="tiny", title="Tiny", frontend="mfcc", recipe="edac-coswara", build=network,
+        optimizer=lambda: keras.optimizers.Adam(rate), batch_size=32, epochs=6, patience=3,
+        fine_tuning_epochs=3, fine_tuning_batch_size=32,
+    )  # fmt: skip
+    return dataclasses.replace(made, **options)
 
 
 def examples(n=96, *, seed=0):

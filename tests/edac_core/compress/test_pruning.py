@@ -12,6 +12,7 @@ from edac_core.compress.pruning import (
     sparsity_of,
 )
 from edac_core.errors import PlanError
+from edac_core.models import get_model
 from edac_core.models.backend import keras, tf
 from edac_core.models.training import Trainer, seed_everything
 
@@ -47,7 +48,7 @@ def test_at_least_one_weight_is_kept():
 def our_run(schedule_name, data, *, epochs, batch_size, frequency):
     seed_everything(9)
     model = tiny.network()
-    trainer = Trainer(model, keras.optimizers.Adam(1e-2), data, batch_size=batch_size, seed=1)
+    trainer = Trainer(model, tiny.spec(), data, batch_size=batch_size, seed=1)
     steps = epochs * trainer.steps_per_epoch
     schedule = make_schedule(schedule_name, 0.8, steps=steps, frequency=frequency)
     prune(trainer, schedule, epochs=epochs)
@@ -88,6 +89,38 @@ def test_reaches_its_sparsity_whatever_the_number_of_steps(schedule_name, epochs
     for weights in prunable_weights(model):
         size = weights.shape.num_elements()
         assert np.count_nonzero(weights.numpy()) == np.rint(size * 0.2)
+
+
+def kept_weights(model, *, schedule):
+    """Trainable weights that are left when a schedule has run its 585 steps."""
+    due = [bool(schedule(tf.constant(step, tf.int64))[0]) for step in range(1, 586)]
+    last = max(step for step, now in enumerate(due, start=1) if now)
+    sparsity = float(schedule(tf.constant(last, tf.int64))[1])
+    prunable = [weight.shape.num_elements() for weight in prunable_weights(model)]
+    trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
+    # What `magnitude_threshold` keeps of a tensor without ties.
+    kept = [np.rint(np.float32(n) * (np.float32(1) - np.float32(sparsity))) for n in prunable]
+    return last, sparsity, trainable - sum(prunable) + int(sum(kept))
+
+
+@pytest.mark.parametrize(
+    ("name", "left"), [("dense_a", 3_978_664), ("dense_b", 4_870_754), ("dense_c", 6_624_302)]
+)
+def test_squeezes_schedule_leaves_what_its_authors_report(name, left):
+    schedule = make_schedule(
+        "polynomial", 0.9, steps=585, initial_sparsity=0.5, end_on_update=False
+    )
+    last, sparsity, kept = kept_weights(get_model(name).build(), schedule=schedule)
+    assert last == 500
+    assert sparsity == pytest.approx(0.8988, abs=5e-5)
+    assert abs(kept - left) <= 2
+
+
+def test_layers_that_are_never_pruned_are_left_alone():
+    model = tiny.network()
+    first, second, third = prunable_weights(model)
+    assert prunable_weights(model, never=[model.layers[-1].name]) == [first, second]
+    assert third is model.layers[-1].kernel
 
 
 def test_sparsity_is_the_fraction_of_zeros():

@@ -4,6 +4,7 @@ import tiny
 
 from edac_core.errors import ModelError
 from edac_core.models.backend import keras
+from edac_core.models.examples import Examples
 from edac_core.models.training import Trainer, seed_everything, train
 
 
@@ -16,10 +17,15 @@ def adam(rate=1e-2):
     return keras.optimizers.Adam(rate)
 
 
-def test_an_epoch_equals_keras_on_the_same_batches():
+def trainer_of(model, data, *, batch_size=32, seed=0, **options):
+    return Trainer(model, tiny.spec(**options), data, batch_size=batch_size, seed=seed)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_epoch_equals_keras_on_the_same_batches(compiled):
     data, ours, plain = tiny.examples(), seeded_network(), seeded_network()
     plain.compile(adam(), "binary_crossentropy")
-    trainer = Trainer(ours, adam(), data, batch_size=40, seed=3)
+    trainer = trainer_of(ours, data, batch_size=40, seed=3, compile_step=compiled)
     order = np.random.default_rng(3)
     for _ in range(3):
         trainer.run_epoch()
@@ -33,7 +39,7 @@ def test_an_epoch_equals_keras_on_the_same_batches():
 
 
 def test_the_last_batch_may_be_smaller():
-    trainer = Trainer(seeded_network(), adam(), tiny.examples(90), batch_size=32, seed=0)
+    trainer = trainer_of(seeded_network(), tiny.examples(90))
     steps = []
     trainer.run_epoch(before_step=steps.append)
     trainer.run_epoch(before_step=steps.append)
@@ -41,10 +47,11 @@ def test_the_last_batch_may_be_smaller():
     assert steps == [1, 2, 3, 4, 5, 6]
 
 
-def run_training(*, patience=3, epochs=40, on_epoch=None):
+def run_training(*, patience=3, epochs=40, on_epoch=None, **options):
     model = seeded_network(dropout=0.3)
     trained = train(
-        model, adam(), tiny.examples(), tiny.examples(64, seed=1), batch_size=32, epochs=epochs,
+        model, tiny.spec(**options), tiny.examples(), tiny.examples(64, seed=1), batch_size=32,
+        epochs=epochs,
         patience=patience, seed=5, on_epoch=on_epoch,
     )  # fmt: skip
     return model, trained
@@ -68,6 +75,60 @@ def test_stops_when_patience_is_over_and_keeps_the_best_epoch():
     assert again == pytest.approx(min(losses), rel=1e-4)
 
 
+def test_keeps_the_epoch_of_the_highest_accuracy():
+    model, trained = run_training(patience=None, epochs=12, keep="highest accuracy")
+    accuracies = [epoch.validation_accuracy for epoch in trained.history]
+    assert len(trained.history) == 12
+    assert trained.best_epoch == int(np.argmax(accuracies)) + 1
+    data = tiny.examples(64, seed=1)
+    called = model.predict(data.features, verbose=0)[:, 0] >= 0.5
+    assert (called == data.labels).mean() == pytest.approx(max(accuracies))
+
+
+def test_keeps_the_last_epoch_if_so_asked():
+    model, trained = run_training(patience=None, epochs=5, keep="last")
+    assert trained.best_epoch == 5
+    for mine, kept in zip(model.get_weights(), trained.weights, strict=True):
+        np.testing.assert_array_equal(mine, kept)
+
+
+def test_a_softmax_over_two_classes_learns_as_a_sigmoid_of_their_difference():
+    data = tiny.examples()
+    features = data.features.reshape(len(data.labels), -1)
+    flat = Examples(features, data.labels)
+    softmax, sigmoid = (
+        keras.Sequential([keras.Input(features.shape[1:]), layer])
+        for layer in (
+            keras.layers.Dense(2, activation="softmax", kernel_initializer="zeros"),
+            keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros"),
+        )
+    )
+    # The difference of two outputs moves twice as fast as one output.
+    sgd = keras.optimizers.SGD
+    for model, rate in ((softmax, 0.05), (sigmoid, 0.1)):
+        trainer = trainer_of(model, flat, optimizer=lambda rate=rate: sgd(rate))
+        for _ in range(3):
+            trainer.run_epoch()
+    np.testing.assert_allclose(
+        softmax.predict(features, verbose=0)[:, 1], sigmoid.predict(features, verbose=0)[:, 0],
+        atol=1e-5,
+    )  # fmt: skip
+
+
+def test_the_learning_rate_follows_the_epochs():
+    slow = trainer_of(seeded_network(), tiny.examples(), learning_rate=lambda _epoch: 0.0)
+    before = [weight.numpy() for weight in slow.model.trainable_weights]
+    slow.run_epoch()
+    for old, new in zip(before, slow.model.trainable_weights, strict=True):
+        np.testing.assert_array_equal(old, new.numpy())
+    seen = []
+    spec = {"learning_rate": lambda epoch: seen.append(epoch) or 1e-3 / epoch}
+    falling = trainer_of(seeded_network(), tiny.examples(), **spec)
+    falling.run_epoch()
+    falling.run_epoch()
+    assert seen == [1, 2]
+
+
 def test_reports_every_epoch():
     seen = []
     _, trained = run_training(epochs=4, on_epoch=seen.append)
@@ -85,6 +146,6 @@ def test_learns():
 def test_a_loss_that_is_not_finite_is_refused():
     model = seeded_network()
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    trainer = Trainer(model, adam(), tiny.examples(), batch_size=32, seed=0)
+    trainer = trainer_of(model, tiny.examples())
     with pytest.raises(ModelError, match=r"diverged \(loss nan\); lower the learning rate"):
         trainer.run_epoch()

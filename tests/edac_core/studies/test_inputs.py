@@ -3,7 +3,7 @@ import pytest
 
 from edac_core.frontends import get_frontend
 from edac_core.frontends.extract import extract
-from edac_core.studies.inputs import open_data, prepare_clean
+from edac_core.studies.inputs import open_data, prepare
 from edac_core.studies.plan import Data
 
 
@@ -20,17 +20,29 @@ def data(cache):
 
 
 @pytest.fixture(scope="module")
-def inputs(data, cache):
-    return prepare_clean(data.audit.usable, seed=1, frontend="mfcc", cache=cache, workers=1)
+def prepared(data, cache):
+    def _prepared(usable=None, *, seed=1, protocol="clean", recipe="edac-coswara"):
+        return prepare(
+            data.audit.usable if usable is None else usable, protocol=protocol, recipe=recipe,
+            seed=seed, frontend="mfcc", cache=cache, workers=1,
+        )  # fmt: skip
+
+    return _prepared
+
+
+@pytest.fixture(scope="module")
+def inputs(prepared):
+    return prepared()
 
 
 def members(inputs, name):
+    """Recordings of one set, as they are."""
     table = inputs.record.recordings
-    return table[table["set"] == name]
+    return table[(table["set"] == name) & (table["copy"] == "")]
 
 
 def test_every_recording_is_in_one_set(data, inputs):
-    table = inputs.record.recordings
+    table = inputs.record.recordings.query("copy == ''")
     assert sorted(table["recording"]) == sorted(data.audit.usable["recording"])
     assert set(table["set"]) == {"train", "validation", "test"}
 
@@ -66,24 +78,46 @@ def test_augmented_copies_differ_from_their_originals(inputs):
         assert not np.isclose(copy, originals).all(axis=(1, 2, 3)).any()
 
 
-def test_another_seed_tests_other_recordings(data, inputs, cache):
-    other = prepare_clean(data.audit.usable, seed=2, frontend="mfcc", cache=cache, workers=1)
+def test_another_seed_tests_other_recordings(prepared, inputs):
+    other = prepared(seed=2)
     assert set(members(other, "test")["recording"]) != set(members(inputs, "test")["recording"])
     assert other.fingerprint != inputs.fingerprint
 
 
-def test_the_same_recordings_give_the_same_inputs(data, inputs, cache):
-    again = prepare_clean(data.audit.usable, seed=1, frontend="mfcc", cache=cache, workers=1)
+def test_the_same_recordings_give_the_same_inputs(prepared, inputs):
+    again = prepared()
     assert again.fingerprint == inputs.fingerprint
     np.testing.assert_array_equal(again.training.features, inputs.training.features)
 
 
-def test_a_changed_label_gives_another_fingerprint(data, inputs, cache):
+def test_a_changed_label_gives_another_fingerprint(data, prepared, inputs):
     changed = data.audit.usable.copy()
     first = changed.index[changed["recording"] == members(inputs, "test")["recording"].iloc[0]]
     changed.loc[first, "label"] = 1 - changed.loc[first, "label"]
-    again = prepare_clean(changed, seed=1, frontend="mfcc", cache=cache, workers=1)
+    again = prepared(changed)
     assert again.fingerprint != inputs.fingerprint
+
+
+def test_examples_stand_as_the_record_says_under_the_papers_protocol(data, prepared, cache):
+    inputs = prepared(protocol="paper")
+    usable = data.audit.usable
+    for name, examples in (("train", inputs.training), ("test", inputs.test)):
+        rows = inputs.record.recordings
+        rows = rows[rows["set"] == name]
+        np.testing.assert_array_equal(examples.labels, rows["label"])
+        for pipeline in ("", "aug1+aug2"):
+            chosen = (rows["copy"] == pipeline).to_numpy()
+            again = extract(
+                rows[chosen].merge(usable[["recording", "path"]]), frontend=get_frontend("mfcc"),
+                pipeline=pipeline or None, seed=1, cache=cache / "other.sqlite", workers=1,
+            )  # fmt: skip
+            assert len(again)
+            np.testing.assert_array_equal(examples.features[chosen], again)
+
+
+def test_protocols_and_recipes_have_fingerprints_of_their_own(prepared, inputs):
+    others = [prepared(protocol="paper"), prepared(recipe="squeeze")]
+    assert len({made.fingerprint for made in (inputs, *others)}) == 3
 
 
 def test_facts_say_what_the_page_shows(data):

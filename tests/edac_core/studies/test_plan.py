@@ -5,7 +5,8 @@ import pytest
 
 from edac_core.errors import PlanError
 from edac_core.locations import PROJECT
-from edac_core.studies.plan import load_plan, parse_plan
+from edac_core.studies import protocols
+from edac_core.studies.plan import PROTOCOLS, load_plan, parse_plan
 
 MINIMAL = {
     "name": "tiny",
@@ -49,14 +50,14 @@ def test_a_plan_survives_its_own_dict():
         (changed(compresion={}), r"the plan has no setting 'compresion'; did you mean 'compression'"),
         (changed(training={}), r"\[training\] lacks the setting 'models'"),
         (changed(training=3), r"\[training\] must be a table of settings, not 3"),
-        (changed(training={"models": ["cmm"]}), r"no model 'cmm'; choose one of: cnn"),
+        (changed(training={"models": ["cmm"]}), r"no model 'cmm'; choose from: cnn"),
         (changed(training={"models": []}), r"models is empty; list at least one"),
         (changed(training={"models": "cnn"}), r"models in \[training\] must be a list, not 'cnn'"),
         (changed(training={"models": ["cnn"], "epochs": 0}), r"epochs in \[training\] must be at least 1, not 0"),
         (changed(training={"models": ["cnn"], "epochs": "9"}), r"epochs in \[training\] must be a whole number, not '9'"),
         (changed(training={"models": ["cnn"], "epochs": True}), r"must be a whole number, not True"),
         (changed(data={"dataset": "coswarra"}), r"no data set 'coswarra'; choose from: .*synthetic"),
-        (changed(data={"dataset": "synthetic", "protocol": "dirty"}), r"no protocol 'dirty'; choose from: clean"),
+        (changed(data={"dataset": "synthetic", "protocol": "dirty"}), r"no protocol 'dirty'; choose from: clean, paper"),
         (changed(compression={"sparsities": [90]}), r"Sparsity 90 is not a fraction between 0 and 1"),
         (changed(compression={"sparsities": [0.0]}), r"leave 0 out"),
         (changed(compression={"sparsities": [float("nan")]}), r"Sparsity nan is not a fraction"),
@@ -65,6 +66,10 @@ def test_a_plan_survives_its_own_dict():
         (changed(compression={"precisions": ["int4"]}), r"no precision 'int4'"),
         (changed(compression={"precisions": ["int8"]}), r"precisions lacks 'float32'; add it"),
         (changed(compression={"precisions": []}), r"precisions is empty"),
+        (changed(compression={"start": "last"}), r"no start 'last'; choose from: baseline, previous"),
+        (changed(compression={"decay_end": "never"}), r"no decay_end 'never'; choose from: last update, last step"),
+        (changed(compression={"sparsities": [0.5], "initial_sparsity": 0.5}), r"initial_sparsity 0.5 is not at least 0 and below the lowest of the sparsities, 0.5"),
+        (changed(training={"models": ["nowhere.py"]}), r"model file .*nowhere.py cannot be read"),
         (changed(name="../x"), r"name '../x' may hold letters, digits"),
         (changed(name=7), r"name in the plan must be a text, not 7"),
     ],
@@ -72,6 +77,10 @@ def test_a_plan_survives_its_own_dict():
 def test_a_mistake_is_one_sentence_that_names_it(content, sentence):
     with pytest.raises(PlanError, match=sentence):
         parse_plan(content)
+
+
+def test_protocols_are_those_that_can_be_followed():
+    assert tuple(protocols.PROTOCOLS) == PROTOCOLS
 
 
 def test_a_missing_file_is_named(tmp_path):

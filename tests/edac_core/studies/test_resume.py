@@ -26,7 +26,7 @@ sparsities = [0.9]
 epochs = 1
 frequency = 2
 """
-TIMINGS = ["latency_ms"]
+TIMINGS = ["latency_ms", "latency_p95_ms", "baseline_latency_ms"]
 
 
 def edac(*arguments, **options):

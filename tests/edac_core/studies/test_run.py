@@ -46,6 +46,7 @@ def inputs_of(seed):
             "group": "all",
             "participant": None,
             "set": sets,
+            "copy": "",
         }
     )
 
@@ -71,22 +72,24 @@ def scheduler():
 def performed(monkeypatch, tiny_models):
     """Replace data and work by quick ones; return options of the work."""
 
-    def perform(job, inputs, baseline, _threads):
+    def perform(job, inputs, start, _threads):
         if job.sparsity in options.get("fail", ()):
             raise ValueError("no luck")
-        assert (baseline is None) == job.is_baseline
+        assert start == options["start"](job)
         variants = []
         for precision in job.precisions:
             made = stored.make_variant(inputs.record, precision, tiny_models[precision])
             variants.append(made)
         return stored.make_result(
-            inputs.record, weights=b"npz" if job.is_baseline else None, variants=variants
+            inputs.record,
+            weights=f"{job.schedule} {job.sparsity}".encode() if job.goes_on else None,
+            variants=variants,
         )
 
-    options = {}
+    options = {"start": lambda job: None if job.is_baseline else b"none 0.0"}
     monkeypatch.setattr(run_module, "perform", perform)
     monkeypatch.setattr(run_module, "open_data", lambda *_a, **_k: Data())
-    monkeypatch.setattr(run_module, "prepare_clean", lambda _usable, *, seed, **_k: inputs_of(seed))
+    monkeypatch.setattr(run_module, "prepare", lambda _usable, *, seed, **_k: inputs_of(seed))
     return options
 
 
@@ -164,7 +167,7 @@ def test_a_failed_level_is_recorded_and_the_others_go_on(tmp_path, scheduler, pe
     store = Store(tmp_path)
     assert set(store.failures("tiny")["reason"]) == {"ValueError: no luck"}
     store.close()
-    performed.clear()
+    del performed["fail"]
     summary, _ = run(tmp_path, scheduler)
     assert (summary.computed, summary.failed) == (4, 0)
 
@@ -175,10 +178,55 @@ def test_a_failed_baseline_takes_its_levels_along(tmp_path, scheduler, performed
     assert (summary.computed, summary.failed) == (0, JOBS)
     store = Store(tmp_path)
     assert store.failures("tiny")["reason"].value_counts().to_dict() == {
-        "its baseline failed": 8,
+        "cnn baseline, split 1, seed 1234, which it starts from, failed": 4,
+        "cnn baseline, split 2, seed 1234, which it starts from, failed": 4,
         "ValueError: no luck": 2,
     }
     store.close()
+
+
+def chained(*sparsities):
+    compression = dataclasses.replace(PLAN.compression, start="previous", sparsities=sparsities)
+    data = dataclasses.replace(PLAN.data, split_seeds=(1,))
+    return dataclasses.replace(PLAN, compression=compression, data=data)
+
+
+def start_of_chain(job):
+    before = {0.5: "none 0.0", 0.9: f"{job.schedule} 0.5", 0.95: f"{job.schedule} 0.9"}
+    return before[job.sparsity].encode() if job.sparsity else None
+
+
+def test_levels_go_on_from_each_other(tmp_path, scheduler, performed):
+    performed["start"] = start_of_chain
+    summary, _ = run(tmp_path, scheduler, chained(0.5, 0.9, 0.95))
+    assert (summary.computed, summary.failed) == (7, 0)
+
+
+def test_a_longer_chain_goes_on_from_what_is_known(tmp_path, scheduler, performed):
+    performed["start"] = start_of_chain
+    run(tmp_path, scheduler, chained(0.5, 0.9))
+    _, events = run(tmp_path, scheduler, chained(0.5, 0.9, 0.95))
+    assert sorted(done(events)) == [
+        f"cnn {schedule} 95.0%, split 1, seed 1234" for schedule in ("constant", "polynomial")
+    ]
+
+
+def test_what_would_go_on_from_a_failed_level_fails_too(tmp_path, scheduler, performed):
+    performed |= {"start": start_of_chain, "fail": [0.5]}
+    summary, _ = run(tmp_path, scheduler, chained(0.5, 0.9, 0.95))
+    assert (summary.computed, summary.failed) == (1, 6)
+    store = Store(tmp_path)
+    reasons = store.failures("tiny")["reason"]
+    store.close()
+    assert reasons.str.endswith("which it starts from, failed").sum() == 4
+
+
+def test_large_variants_are_timed_a_few_at_a_time(filled, monkeypatch):
+    keys = list(filled.variants("study")["key"])
+    monkeypatch.setattr(run_module, "_LATENCY_BYTES", 1)
+    assert list(run_module._groups(keys, filled)) == [[key] for key in keys]
+    monkeypatch.setattr(run_module, "_LATENCY_BYTES", 1e9)
+    assert list(run_module._groups(keys, filled)) == [keys]
 
 
 def test_two_runs_do_not_write_to_one_store(tmp_path, scheduler, performed):

@@ -8,8 +8,8 @@ import tiny
 from sklearn.metrics import roc_auc_score
 
 from edac_core.measure.size import unpack
-from edac_core.models import MODELS, ModelSpec
-from edac_core.models.backend import keras, use_threads
+from edac_core.models import MODELS
+from edac_core.models.backend import use_threads
 from edac_core.runtime import Variant
 from edac_core.studies.inputs import SplitInputs
 from edac_core.studies.jobs import Job
@@ -19,17 +19,9 @@ from edac_core.studies.work import pack_weights, run_job, unpack_weights
 PRECISIONS = ("float32", "float16", "int8")
 
 
-def tiny_spec():
-    return ModelSpec(
-        name="tiny", title="Tiny", frontend="mfcc", build=tiny.network,
-        optimizer=lambda: keras.optimizers.Adam(1e-2), batch_size=32, epochs=6, patience=3,
-        fine_tuning_epochs=3,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module", autouse=True)
 def tiny_model():
-    MODELS["tiny"] = tiny_spec()
+    MODELS["tiny"] = tiny.spec()
     yield
     del MODELS["tiny"]
 
@@ -109,7 +101,7 @@ def test_a_level_starts_from_its_baseline(inputs, baseline):
 def digests():
     """Do a job twice on one thread, as workers do; needs a process of its own."""
     use_threads(1)
-    MODELS["tiny"] = tiny_spec()
+    MODELS["tiny"] = tiny.spec()
     results = [run_job(job(), make_inputs()) for _ in range(2)]
     return [[variant.sha256 for variant in result.variants] for result in results]
 

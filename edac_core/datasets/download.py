@@ -1,7 +1,8 @@
 """Fetch a public data set once, in as many attempts as the connection takes.
 
-What is verified: every member of the archive against its CRC-32, that the data set's own module
-can read what was unpacked, and the archive's SHA-256 if the caller knows it. A public branch
+Coswara comes from its repository, file by file (`edac_core.datasets.coswara_download`). The others
+are one archive. What is verified of it: every member against its CRC-32, that the data set's own
+module can read what was unpacked, and the archive's SHA-256 if the caller knows it. A public branch
 moves, so no SHA-256 of it can be written here: the one of the archive that arrived is recorded
 beside it, and a later run that finds the archive verifies it against that record. This detects
 damage, not a publisher who changed the data set.
@@ -16,14 +17,13 @@ from pathlib import Path, PurePosixPath
 
 import pooch
 import requests
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from edac_core.datasets import covid19_cough
+from edac_core.datasets import coswara, coughvid, covid19_cough, urtic
+from edac_core.datasets.coswara_download import GITHUB, download_coswara
 from edac_core.datasets.recordings import Dataset
+from edac_core.datasets.repository import Repository
+from edac_core.datasets.transfer import Resuming, connection_sentence
 from edac_core.errors import DataError
-
-_TIMEOUT_SECONDS = 30
-_BLOCK_BYTES = 8_192  # What an interruption can lose: a block arrives whole or not at all.
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,21 @@ _PUBLIC = {
     )
 }
 
-DOWNLOADABLE = tuple(_PUBLIC)
+DOWNLOADABLE = (*_PUBLIC, coswara.NAME)
 """Names that `download` knows."""
+
+_BY_HAND = {
+    coughvid.NAME: (
+        "COUGHVID is to be downloaded by hand from https://zenodo.org/records/7024894 (which links "
+        "older versions): unpack it so that {folder} holds its recordings and "
+        f"{coughvid.METADATA}."
+    ),
+    urtic.NAME: (
+        "URTIC is given out by its owners on request (the Cold corpus of the Interspeech 2017 "
+        "challenge, http://www.compare.openaudio.eu): unpack it so that {folder} holds wav and "
+        f"{urtic.METADATA}."
+    ),
+}
 
 
 def download(
@@ -60,7 +73,7 @@ def download(
     """Download and unpack a public data set, unless it is there.
 
     An interrupted download goes on from where it stopped, if the server allows it and the archive
-    has not changed. The data set's folder appears only when it is whole.
+    has not changed. The data set's folder appears only when it is whole; of Coswara, each date's.
 
     Parameters
     ----------
@@ -70,9 +83,10 @@ def download(
         Folder that gets the data set's folder, the archive and its SHA-256; `data_root()` is
         where data sets are looked for.
     base_url
-        Of a mirror with the same layout.
+        Of a mirror with the same layout; for Coswara, `git/trees/master?recursive=1` below it
+        answers as GitHub's tree API does and the files lie in `raw/master`.
     known_hash
-        SHA-256 that the archive must have.
+        SHA-256 that the archive must have, for a data set that is one archive.
     progress
         Whether to show a progress bar.
 
@@ -84,31 +98,52 @@ def download(
     Raises
     ------
     DataError
-        The name is unknown, the server cannot be reached or stops answering, or what arrives is
-        damaged or not the data set.
+        The name is unknown or has to be downloaded by hand, the server cannot be reached or stops
+        answering, or what arrives is damaged or not the data set.
     """
-    if name not in _PUBLIC:
-        raise DataError(f"Data set {name!r} cannot be downloaded: {', '.join(_PUBLIC)} can.")
-    public = _PUBLIC[name]
     folder = target.expanduser().resolve() / name
+    if name in _BY_HAND:
+        raise DataError(_BY_HAND[name].format(folder=folder))
+    if name not in DOWNLOADABLE:
+        raise DataError(f"Data set {name!r} cannot be downloaded: {', '.join(DOWNLOADABLE)} can.")
+    if name in _PUBLIC:
+        return _download_archive(
+            _PUBLIC[name], folder, base_url=base_url, known_hash=known_hash, progress=progress
+        )
+    if known_hash:
+        raise DataError(
+            f"Data set {name!r} is not one archive: leave the SHA-256 {known_hash} out."
+        )
+    repository = _mirror(base_url) if base_url else GITHUB
+    return download_coswara(target=target, repository=repository, progress=progress)
+
+
+def _mirror(base_url: str) -> Repository:
+    base = base_url.rstrip("/")
+    return Repository(f"{base}/git/trees/master?recursive=1", f"{base}/raw/master")
+
+
+class _DamagedError(Exception):
+    """The archive cannot be trusted."""
+
+
+def _download_archive(
+    public: _Public, folder: Path, *, base_url: str | None, known_hash: str | None, progress: bool
+) -> Path:
     if (folder / public.marker).is_file():
         return folder
     url = f"{(base_url or public.base_url).rstrip('/')}/{public.archive}"
-    archive = folder.with_name(f"{name}.zip")
+    archive = folder.with_name(f"{folder.name}.zip")
     _fetch(url, archive=archive, known_hash=known_hash, progress=progress)
     try:
         _unpack(archive, folder=folder, load=public.load)
     except _DamagedError as error:
         _forget(archive)
         raise DataError(
-            f"What {url} sent is damaged or not the data set {name!r} ({error}): run the download "
-            "again."
+            f"What {url} sent is damaged or not the data set {folder.name!r} ({error}): run the "
+            "download again."
         ) from error
     return folder
-
-
-class _DamagedError(Exception):
-    """The archive cannot be trusted."""
 
 
 def _fetch(url: str, *, archive: Path, known_hash: str | None, progress: bool) -> None:
@@ -122,11 +157,11 @@ def _fetch(url: str, *, archive: Path, known_hash: str | None, progress: bool) -
             known_hash=known_hash,
             fname=archive.name,
             path=archive.parent,
-            downloader=_Resuming(part, progress=progress),
+            downloader=Resuming(part, progress=progress),
         )
         _record(archive).write_text(f"{pooch.file_hash(str(archive))}  {archive.name}\n")
     except requests.RequestException as error:
-        raise DataError(_connection_sentence(url, error, part=part)) from error
+        raise DataError(connection_sentence(url, error, part=part)) from error
     except ValueError as error:
         raise DataError(
             f"What {url} sent does not have the SHA-256 {known_hash}: check the hash, or leave it "
@@ -136,15 +171,6 @@ def _fetch(url: str, *, archive: Path, known_hash: str | None, progress: bool) -
         raise DataError(
             f"{archive.parent} cannot be written to ({error.strerror}): choose another folder."
         ) from error
-
-
-def _connection_sentence(url: str, error: requests.RequestException, *, part: Path) -> str:
-    if error.response is not None:
-        return f"{url} answered {error.response.status_code}: check the address or try later."
-    if part.is_file() and part.stat().st_size:
-        size = part.stat().st_size / 1e6
-        return f"The download of {url} stopped after {size:.1f} MB: run it again to go on."
-    return f"{url} cannot be reached: check the network connection and run the download again."
 
 
 def _record(archive: Path) -> Path:
@@ -162,74 +188,6 @@ def _forget_if_changed(archive: Path) -> None:
     recorded = _record(archive).read_text().split()
     if recorded[:1] != [pooch.file_hash(str(archive))]:
         _forget(archive)
-
-
-@dataclass(frozen=True)
-class _Resuming:
-    """A downloader for pooch that leaves what it has got for the next attempt.
-
-    The server's ETag (or date) is kept beside the part: `If-Range` asks for the rest only if the
-    archive is still the same, and for all of it otherwise (RFC 9110, section 13.1.5).
-    """
-
-    part: Path
-    progress: bool
-
-    def __call__(self, url: str, output_file: str, _: object) -> None:
-        """Download to `output_file`, as pooch asks for it."""
-        if not self._continued(url):
-            self._continued(url)
-        self._validator.unlink(missing_ok=True)
-        self.part.replace(output_file)
-
-    def _continued(self, url: str) -> bool:
-        headers = self._headers()
-        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
-            unsatisfiable = requests.codes.requested_range_not_satisfiable
-            if response.status_code == unsatisfiable and "Range" in headers:
-                # There is nothing after the part: it was whole, or no longer fits the archive.
-                self.part.unlink()
-                return False
-            response.raise_for_status()
-            self._receive(response)
-            return True
-
-    @property
-    def _validator(self) -> Path:
-        return self.part.with_suffix(".part.etag")
-
-    def _headers(self) -> dict[str, str]:
-        # Compressed on the way, a byte's position would mean something else.
-        whole = {"Accept-Encoding": "identity"}
-        if not (self.part.is_file() and self._validator.is_file()):
-            return whole
-        range_ = f"bytes={self.part.stat().st_size}-"
-        return {**whole, "Range": range_, "If-Range": self._validator.read_text()}
-
-    def _receive(self, response: requests.Response) -> None:
-        resumed = response.status_code == requests.codes.partial_content
-        if not resumed:
-            self._remember(response)
-        done = self.part.stat().st_size if resumed else 0
-        left = response.headers.get("Content-Length")
-        total = done + int(left) if left else None
-        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with (
-            self.part.open("ab" if resumed else "wb") as file,
-            Progress(*columns, disable=not self.progress) as bar,
-        ):
-            task = bar.add_task("", total=total, completed=done)
-            for block in response.iter_content(_BLOCK_BYTES):
-                file.write(block)
-                bar.advance(task, len(block))
-
-    def _remember(self, response: requests.Response) -> None:
-        self.part.unlink(missing_ok=True)
-        validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        if validator:
-            self._validator.write_text(validator)
-        else:
-            self._validator.unlink(missing_ok=True)
 
 
 def _unpack(archive: Path, *, folder: Path, load: Callable[..., Dataset]) -> None:

@@ -1,4 +1,6 @@
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import av
 import numpy as np
@@ -54,3 +56,29 @@ def covid19_cough_folder(tmp_path, write_noise):
         entries.append({"filename": f"r{index}.mp3", "covid19": index % 2 == 0, "source": source})
     (folder / "metadata.json").write_text(json.dumps(entries))
     return folder
+
+
+@pytest.fixture
+def serve():
+    """Start servers whose every GET a given site answers, and name their addresses."""
+    running = []
+
+    def start(site):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                site.answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        server.server_close()
+        thread.join()

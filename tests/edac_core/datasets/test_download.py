@@ -1,9 +1,7 @@
 import hashlib
 import io
 import socket
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -75,26 +73,14 @@ def site(archive):
 
 
 @pytest.fixture
-def fetch(site, tmp_path):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            site.answer(self)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
+def fetch(site, serve, tmp_path):
+    url = serve(site)
 
     def run(**options):
-        url = f"http://127.0.0.1:{server.server_port}/dataset/"
-        return download(NAME, target=tmp_path / "to", base_url=url, progress=False, **options)
+        base_url = f"{url}/dataset/"
+        return download(NAME, target=tmp_path / "to", base_url=base_url, progress=False, **options)
 
-    yield run
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return run
 
 
 def test_a_whole_download_can_be_opened(fetch, tmp_path, archive):
@@ -239,9 +225,20 @@ def test_a_folder_in_the_way_is_left_alone(fetch, tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
-    assert DOWNLOADABLE == (NAME,)
-    with pytest.raises(DataError, match="'urtic' cannot be downloaded: covid19-cough can"):
-        download("urtic", target=tmp_path)
+    assert DOWNLOADABLE == (NAME, "coswara")
+    with pytest.raises(DataError, match="'folder' cannot be downloaded: covid19-cough, coswara"):
+        download("folder", target=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "where"), [("coughvid", "https://zenodo.org/records/7024894"), ("urtic", "request")]
+)
+def test_what_is_fetched_by_hand_says_where_it_is_in_one_sentence(tmp_path, name, where):
+    with pytest.raises(DataError, match=where) as caught:
+        download(name, target=tmp_path)
+    assert f"so that {tmp_path.resolve() / name} holds" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_named(fetch, tmp_path):

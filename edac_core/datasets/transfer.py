@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 TIMEOUT_SECONDS = 30
@@ -89,7 +90,7 @@ class Resuming:
         )
         with (
             self.part.open("ab" if resumed else "wb") as file,
-            Progress(*columns, disable=not self.progress) as bar,
+            Progress(*columns, console=Console(stderr=True), disable=not self.progress) as bar,
         ):
             task = bar.add_task(self.label, total=total, completed=done)
             for block in response.iter_content(_BLOCK_BYTES):

@@ -1,9 +1,12 @@
-"""The papers' augmentation of waveforms."""
+"""The papers' augmentation of waveforms and of spectrograms."""
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 import audiomentations
 import numpy as np
@@ -14,6 +17,7 @@ from edac_core.audio import SAMPLE_RATE
 from edac_core.errors import AudioError, PlanError
 
 Waveform = npt.NDArray[np.float32]
+Spectrogram = npt.NDArray[np.float32]
 
 REVISION = 1
 """Raise it when an augmentation changes, so that nothing computed before is served."""
@@ -21,11 +25,66 @@ REVISION = 1
 EDAC_COPIES = ("aug1", "aug1+aug2")
 """The pipelines of the two copies that EDAC adds for each positive recording of Coswara."""
 
+COUGHVID_NEGATIVE = ("specaugment:1",)
+"""The pipeline of the copy that EDAC adds for each negative recording of COUGHVID."""
+
+COUGHVID_POSITIVE = (
+    "pitch_down",
+    "specaugment:1",
+    "specaugment:2",
+    "pitch_down+specaugment:1",
+    "pitch_down+specaugment:2",
+)
+"""The pipelines of the copies that EDAC adds for each positive recording of COUGHVID."""
+
+WIDEST_MASK = 30
+"""F and T: most bands and most frames that one mask of SpecAugment covers."""
+
 # The versions that the papers used knew no other method; newer ones default to another.
 _METHOD = "librosa_phase_vocoder"
 
 # audiomentations draws from the interpreter's one global generator.
 _GLOBAL_GENERATOR = Lock()
+
+_STEP = re.compile(r"(?P<name>[^:]*)(:(?P<draw>[1-9][0-9]*))?")
+
+
+def specaugment(spectrogram: Spectrogram, generator: np.random.Generator) -> Spectrogram:
+    """Cover a run of bands and a run of frames with the mean.
+
+    Park's spectrograms are normalised to a mean of 0, which is what their masks hold. Nothing
+    is warped in time. Each width is drawn from 0 to `WIDEST_MASK`, both included, then each
+    place at which that width fits is equally likely.
+
+    Parameters
+    ----------
+    spectrogram : np.ndarray, shape (bands, frames), float32
+        In dB.
+    generator : np.random.Generator
+        Where the masks' widths and places are drawn from.
+
+    Returns
+    -------
+    np.ndarray, shape (bands, frames), float32
+        A masked copy.
+
+    References
+    ----------
+    Park et al. (2019), "SpecAugment", section 2; F = T = 30 from EDAC (2023). audiomentations'
+    SpecFrequencyMask covers bands with their own mean, and has no mask of frames.
+    """
+    masked = spectrogram.copy()
+    mean = spectrogram.mean()
+    bands, frames = (_span(size, generator) for size in spectrogram.shape)
+    masked[bands, :] = mean
+    masked[:, frames] = mean
+    return masked
+
+
+def _span(size: int, generator: np.random.Generator) -> slice:
+    width = min(int(generator.integers(WIDEST_MASK, endpoint=True)), size)
+    start = int(generator.integers(size - width, endpoint=True))
+    return slice(start, start + width)
 
 
 def _edac(*, slowest: float, fastest: float, stretch_probability: float) -> list[Transform]:
@@ -42,8 +101,88 @@ def _edac(*, slowest: float, fastest: float, stretch_probability: float) -> list
 AUGMENTATIONS: Mapping[str, Callable[[], list[Transform]]] = {
     "aug1": lambda: _edac(slowest=0.7, fastest=1.4, stretch_probability=0.9),
     "aug2": lambda: _edac(slowest=0.8, fastest=1.25, stretch_probability=0.5),
+    "pitch_down": lambda: [audiomentations.PitchShift(-4, -4, method=_METHOD, p=1.0)],
 }
-"""Builders of EDAC's augmentations for Coswara, by name: transforms in order."""
+"""Builders of EDAC's augmentations of waveforms, by name: transforms in order."""
+
+SPECTROGRAM_AUGMENTATIONS: Mapping[
+    str, Callable[[Spectrogram, np.random.Generator], Spectrogram]
+] = {"specaugment": specaugment}
+"""EDAC's augmentations of spectrograms, by name."""
+
+
+class Step(NamedTuple):
+    """One augmentation of a pipeline."""
+
+    position: int
+    name: str
+    draw: int
+
+    def __str__(self) -> str:
+        return self.name if self.draw == 1 else f"{self.name}:{self.draw}"
+
+    def entropy(self, seed: int) -> tuple[int, ...]:
+        """Return what seeds this step, so that draws and positions are independent.
+
+        Parameters
+        ----------
+        seed : int
+            Of the whole pipeline.
+        """
+        return (seed, self.position) if self.draw == 1 else (seed, self.position, self.draw)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Augmentations in order: those of the waveform, then those of its spectrogram.
+
+    As a string it is what `parse` takes, with equal pipelines written alike.
+    """
+
+    on_waveform: tuple[Step, ...]
+    on_spectrogram: tuple[Step, ...]
+
+    @property
+    def waveform_part(self) -> str:
+        """The pipeline without what it does to the spectrogram."""
+        return "+".join(map(str, self.on_waveform))
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.on_waveform + self.on_spectrogram))
+
+
+def parse(pipeline: str) -> Pipeline:
+    """Read a pipeline.
+
+    Parameters
+    ----------
+    pipeline : str
+        Names of `AUGMENTATIONS`, then of `SPECTROGRAM_AUGMENTATIONS`, joined by "+", each applied
+        to the output of the one before: "aug1+aug2". A name may be followed by the number of an
+        independent draw, counted from 1: "specaugment" is "specaugment:1", and "specaugment:2"
+        has other masks. "" does nothing.
+
+    Returns
+    -------
+    Pipeline
+        Its steps.
+
+    Raises
+    ------
+    PlanError
+        If an augmentation is unknown, its draw is not a number from 1, or one of the waveform
+        comes after one of the spectrogram.
+    """
+    words = pipeline.split("+") if pipeline else []
+    steps = [_step(word, position, pipeline) for position, word in enumerate(words)]
+    on_spectrogram = [step for step in steps if step.name in SPECTROGRAM_AUGMENTATIONS]
+    on_waveform = [step for step in steps if step.name in AUGMENTATIONS]
+    if steps != on_waveform + on_spectrogram:
+        raise PlanError(
+            f"Pipeline {pipeline!r} augments the waveform after its spectrogram: "
+            f"put '{on_spectrogram[0]}' last."
+        )
+    return Pipeline(tuple(on_waveform), tuple(on_spectrogram))
 
 
 def apply(
@@ -56,8 +195,7 @@ def apply(
     waveform : np.ndarray, shape (n,), float32
         Mono samples.
     pipeline : str
-        Names of `AUGMENTATIONS`, joined by "+", each applied to the output of the one before:
-        "aug1" or "aug1+aug2".
+        As in `parse`, of `AUGMENTATIONS` alone: "aug1" or "aug1+aug2".
     seed : int
         The result depends on the waveform, the pipeline and this alone.
     sample_rate : int
@@ -71,7 +209,7 @@ def apply(
     Raises
     ------
     PlanError
-        If the pipeline names an unknown augmentation.
+        If the pipeline cannot be read or has an augmentation of spectrograms.
     AudioError
         If nothing is left of the waveform, or it is not finite.
     """
@@ -98,19 +236,48 @@ def apply_each(
     Raises
     ------
     PlanError
-        If a pipeline names an unknown augmentation.
+        If a pipeline cannot be read or has an augmentation of spectrograms.
     AudioError
         If nothing is left of the waveform, or it is not finite.
     """
-    chains = [check(pipeline) for pipeline in pipelines]
-    known: dict[tuple[str, ...], Waveform] = {(): waveform}
+    chains = [_waveform_steps(pipeline) for pipeline in pipelines]
+    known: dict[tuple[Step, ...], Waveform] = {(): waveform}
     for chain in chains:
-        for position, name in enumerate(chain):
+        for position, step in enumerate(chain):
             if chain[: position + 1] not in known:
-                known[chain[: position + 1]] = _step(
-                    known[chain[:position]], name, seed=(seed, position), sample_rate=sample_rate
+                known[chain[: position + 1]] = _transformed(
+                    known[chain[:position]], step, seed=seed, sample_rate=sample_rate
                 )
     return [known[chain] for chain in chains]
+
+
+def apply_to_spectrogram(spectrogram: Spectrogram, pipeline: str, *, seed: int) -> Spectrogram:
+    """Augment a spectrogram as a pipeline ends.
+
+    Parameters
+    ----------
+    spectrogram : np.ndarray, shape (bands, frames), float32
+        In dB, of the waveform that the pipeline's beginning made.
+    pipeline : str
+        As in `parse`, the whole of it: where its augmentations of the spectrogram stand decides
+        what they draw.
+    seed : int
+        The result depends on the spectrogram, the pipeline and this alone.
+
+    Returns
+    -------
+    np.ndarray, shape (bands, frames), float32
+        The spectrogram itself if the pipeline leaves it alone.
+
+    Raises
+    ------
+    PlanError
+        If the pipeline cannot be read.
+    """
+    for step in parse(pipeline).on_spectrogram:
+        generator = np.random.default_rng(step.entropy(seed))
+        spectrogram = SPECTROGRAM_AUGMENTATIONS[step.name](spectrogram, generator)
+    return spectrogram
 
 
 def copies(waveform: Waveform, *, seed: int, sample_rate: int = SAMPLE_RATE) -> list[Waveform]:
@@ -134,45 +301,43 @@ def copies(waveform: Waveform, *, seed: int, sample_rate: int = SAMPLE_RATE) -> 
     return apply_each(waveform, EDAC_COPIES, seed=seed, sample_rate=sample_rate)
 
 
-def check(pipeline: str) -> tuple[str, ...]:
-    """Split a pipeline into the names of its augmentations.
-
-    Parameters
-    ----------
-    pipeline : str
-        As in `apply`.
-
-    Returns
-    -------
-    tuple of str
-        Names of `AUGMENTATIONS`, in order.
-
-    Raises
-    ------
-    PlanError
-        If one of them is unknown.
-    """
-    chain = tuple(pipeline.split("+")) if pipeline else ()
-    for name in chain:
-        if name not in AUGMENTATIONS:
-            raise PlanError(
-                f"Augmentation {name!r} of {pipeline!r} is unknown: "
-                f"choose from {', '.join(AUGMENTATIONS)}, joined by '+'."
-            )
-    return chain
+def _step(word: str, position: int, pipeline: str) -> Step:
+    match = _STEP.fullmatch(word)
+    if match is None:
+        raise PlanError(
+            f"Augmentation {word!r} of {pipeline!r} has no draw of that number: "
+            "count draws from 1, as in 'specaugment:2'."
+        )
+    known = {**AUGMENTATIONS, **SPECTROGRAM_AUGMENTATIONS}
+    if match["name"] not in known:
+        raise PlanError(
+            f"Augmentation {match['name']!r} of {pipeline!r} is unknown: "
+            f"choose from {', '.join(known)}, joined by '+'."
+        )
+    return Step(position, match["name"], int(match["draw"] or 1))
 
 
-def _step(waveform: Waveform, name: str, *, seed: tuple[int, int], sample_rate: int) -> Waveform:
-    _refuse_unusable(waveform, name=name)
-    transforms = AUGMENTATIONS[name]()
+def _waveform_steps(pipeline: str) -> tuple[Step, ...]:
+    steps = parse(pipeline)
+    if steps.on_spectrogram:
+        raise PlanError(
+            f"Augmentation '{steps.on_spectrogram[0]}' of {pipeline!r} is not of a waveform: "
+            "apply it to a spectrogram."
+        )
+    return steps.on_waveform
+
+
+def _transformed(waveform: Waveform, step: Step, *, seed: int, sample_rate: int) -> Waveform:
+    _refuse_unusable(waveform, name=step.name)
+    transforms = AUGMENTATIONS[step.name]()
     # All is drawn before anything is applied: what librosa imports on its first call draws too.
-    with _seeded(seed):
+    with _seeded(step.entropy(seed)):
         for transform in transforms:
             transform.randomize_parameters(waveform, sample_rate)
     for transform in transforms:
         transform.freeze_parameters()
         waveform = np.asarray(transform(waveform, sample_rate), np.float32)
-    _refuse_unusable(waveform, name=name)
+    _refuse_unusable(waveform, name=step.name)
     return waveform
 
 
@@ -185,11 +350,11 @@ def _refuse_unusable(waveform: Waveform, *, name: str) -> None:
 
 
 @contextmanager
-def _seeded(seed: tuple[int, int]) -> Iterator[None]:
+def _seeded(entropy: tuple[int, ...]) -> Iterator[None]:
     """Seed the interpreter's global generator, and put it back as it was."""
     with _GLOBAL_GENERATOR:
         state = random.getstate()
-        random.seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        random.seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         try:
             yield
         finally:

@@ -16,8 +16,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from edac_core import audio, augment
-from edac_core.errors import AudioError
-from edac_core.frontends.base import Frontend
+from edac_core.augment import Pipeline
+from edac_core.errors import AudioError, PlanError
+from edac_core.frontends.base import Frontend, SpectrogramFrontend, not_installed
 from edac_core.frontends.cache import ArrayCache
 
 FloatArray = npt.NDArray[np.float32]
@@ -29,8 +30,7 @@ REVISION = 1
 _CHUNK = 16
 
 _DECODERS = ("soundfile", "av", "soxr")
-_FEATURES = ("librosa", "numpy", "scipy")
-_AUGMENTATION = ("audiomentations",)
+_AUGMENTATION = ("audiomentations", "librosa", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -45,32 +45,52 @@ class _Recipe:
     """All that the features of one content depend on."""
 
     frontend: Frontend
-    pipelines: tuple[str, ...]
+    pipelines: tuple[Pipeline, ...]
     seed: int
 
     def keys(self, content: str) -> list[str]:
-        return [self._key(content, pipeline) for pipeline in self.pipelines]
+        return [self._key(content, str(pipeline)) for pipeline in self.pipelines]
 
     def features(self, source: _Source) -> list[FloatArray]:
         waveform = audio.load(source.path, name=source.recording)
         try:
-            waveforms = augment.apply_each(
-                waveform, self.pipelines, seed=_seed_of(source.content, self.seed)
-            )
+            return self._features(waveform, seed=_seed_of(source.content, self.seed))
         except AudioError as error:
             raise AudioError(f"Recording {source.recording}: {error}") from error
-        return [self.frontend(waveform) for waveform in waveforms]
+
+    def _features(self, waveform: FloatArray, *, seed: int) -> list[FloatArray]:
+        parts = [pipeline.waveform_part for pipeline in self.pipelines]
+        waveforms = dict(zip(parts, augment.apply_each(waveform, parts, seed=seed), strict=True))
+        if isinstance(self.frontend, SpectrogramFrontend):
+            return self._by_spectrogram(self.frontend, waveforms, seed=seed)
+        features = {part: self.frontend(augmented) for part, augmented in waveforms.items()}
+        return [features[part] for part in parts]
+
+    def _by_spectrogram(
+        self, frontend: SpectrogramFrontend, waveforms: dict[str, FloatArray], *, seed: int
+    ) -> list[FloatArray]:
+        spectrograms = {part: frontend.spectrogram(each) for part, each in waveforms.items()}
+        return [
+            frontend.features(
+                augment.apply_to_spectrogram(
+                    spectrograms[pipeline.waveform_part], str(pipeline), seed=seed
+                )
+            )
+            for pipeline in self.pipelines
+        ]
 
     def _key(self, content: str, pipeline: str) -> str:
+        versions = _versions(_DECODERS + self.frontend.libraries)
         depends_on: dict[str, object] = {
             "content": content,
             "revision": REVISION,
             "frontend": [self.frontend.name, self.frontend.revision, asdict(self.frontend)],
-            "versions": _versions(_DECODERS + _FEATURES),
+            "versions": versions,
         }
         if pipeline:
+            others = tuple(library for library in _AUGMENTATION if library not in versions)
             depends_on["augmentation"] = [pipeline, augment.REVISION, self.seed]
-            depends_on["augmentation versions"] = _versions(_AUGMENTATION)
+            depends_on["augmentation versions"] = _versions(others)
         return _sha256(json.dumps(depends_on, sort_keys=True).encode())
 
 
@@ -93,7 +113,7 @@ def extract(
     frontend : Frontend
         From `edac_core.frontends.get_frontend`.
     pipeline : str or None
-        Augmentation, as in `edac_core.augment.apply`; None for none.
+        Augmentation, as in `edac_core.augment.parse`; None for none.
     seed : int
         Of the augmentation. What a recording draws depends on this and its content alone, not
         on its row, name or the other recordings.
@@ -113,9 +133,11 @@ def extract(
     Raises
     ------
     AudioError
-        If a recording cannot be read or decoded, or augmentation leaves nothing of it.
+        If a recording cannot be read or decoded, is too short for the front-end, or augmentation
+        leaves nothing of it.
     PlanError
-        If the pipeline names an unknown augmentation.
+        If the pipeline cannot be read, or augments the spectrogram of a front-end that has none,
+        or a library that the front-end needs is not installed.
     """
     return extract_each(
         recordings,
@@ -145,7 +167,8 @@ def extract_each(
     recordings, frontend, seed, cache, workers, progress
         As in `extract`.
     pipelines : sequence of str
-        As in `edac_core.augment.apply_each`; "" for none.
+        As in `edac_core.augment.parse`; "" for none. Augmentations of spectrograms are applied
+        inside the front-end.
 
     Returns
     -------
@@ -155,13 +178,16 @@ def extract_each(
     Raises
     ------
     AudioError
-        If a recording cannot be read or decoded, or augmentation leaves nothing of it.
+        If a recording cannot be read or decoded, is too short for the front-end, or augmentation
+        leaves nothing of it.
     PlanError
-        If a pipeline names an unknown augmentation.
+        If a pipeline cannot be read, or augments the spectrogram of a front-end that has none, or
+        a library that the front-end needs is not installed.
     """
-    for pipeline in pipelines:
-        augment.check(pipeline)
-    recipe = _Recipe(frontend, tuple(pipelines), seed)
+    parsed = tuple(augment.parse(pipeline) for pipeline in pipelines)
+    for pipeline in parsed:
+        _refuse_without_spectrogram(frontend, pipeline)
+    recipe = _Recipe(frontend, parsed, seed)
     sources = [
         _identify(str(recording), Path(path))
         for recording, path in zip(recordings["recording"], recordings["path"], strict=True)
@@ -178,6 +204,14 @@ def extract_each(
         np.array([known[row[at]] for row in keys], np.float32).reshape(-1, *frontend.shape)
         for at in range(len(pipelines))
     ]
+
+
+def _refuse_without_spectrogram(frontend: Frontend, pipeline: Pipeline) -> None:
+    if pipeline.on_spectrogram and not isinstance(frontend, SpectrogramFrontend):
+        raise PlanError(
+            f"Front-end {frontend.name!r} has no spectrogram for '{pipeline.on_spectrogram[0]}' "
+            f"of '{pipeline}': leave it out, or choose another front-end."
+        )
 
 
 def _known_or_computed(
@@ -280,5 +314,12 @@ def _sha256(data: bytes) -> str:
 
 
 @remembered
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    return {package: importlib.metadata.version(package) for package in packages}
+def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    return {library: _version(library) for library in libraries}
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise not_installed(library) from error

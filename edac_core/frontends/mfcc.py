@@ -36,6 +36,7 @@ class Mfcc:
 
     name: ClassVar[str] = "mfcc"
     revision: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("librosa", "numpy", "scipy")
 
     sample_rate: int = 22_050
     samples: int = 154_350
@@ -61,11 +62,41 @@ class Mfcc:
         np.ndarray, shape `shape`, float32
             (302, 15, 1) by default.
         """
-        coefficients = librosa.feature.mfcc(
+        return self.features(self.spectrogram(waveform))
+
+    def spectrogram(self, waveform: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Compute the mel spectrogram of one waveform.
+
+        Parameters
+        ----------
+        waveform : np.ndarray, shape (n,), float32
+            Mono samples at `sample_rate`.
+
+        Returns
+        -------
+        np.ndarray, shape (128, frames), float32
+            In dB; the lowest band first.
+        """
+        power = librosa.feature.melspectrogram(
             y=librosa.util.fix_length(waveform, size=self.samples),
             sr=self.sample_rate,
-            n_mfcc=self.n_mfcc,
             n_fft=self.n_fft,
             hop_length=self.hop_length,
         )
+        return np.asarray(librosa.power_to_db(power), np.float32)
+
+    def features(self, spectrogram: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Compute the coefficients of one spectrogram.
+
+        Parameters
+        ----------
+        spectrogram : np.ndarray, shape (bands, frames), float32
+            As from `spectrogram`.
+
+        Returns
+        -------
+        np.ndarray, shape `shape`, float32
+            (302, 15, 1) by default.
+        """
+        coefficients = librosa.feature.mfcc(S=spectrogram, n_mfcc=self.n_mfcc)
         return np.ascontiguousarray(coefficients.T[..., np.newaxis], dtype=np.float32)

@@ -5,8 +5,22 @@ import sys
 import librosa
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from edac_core.augment import AUGMENTATIONS, apply, apply_each, check, copies
+from edac_core.augment import (
+    AUGMENTATIONS,
+    COUGHVID_NEGATIVE,
+    COUGHVID_POSITIVE,
+    EDAC_COPIES,
+    WIDEST_MASK,
+    apply,
+    apply_each,
+    apply_to_spectrogram,
+    copies,
+    parse,
+    specaugment,
+)
 from edac_core.errors import AudioError, PlanError
 
 RATE = 22_050
@@ -104,9 +118,118 @@ def test_parameters_are_those_of_the_paper(name, rates, stretched):
     assert stretch.method == pitch.method == "librosa_phase_vocoder"
 
 
-def test_unknown_augmentation_names_the_known():
-    with pytest.raises(PlanError, match=r"'aug3' of 'aug1\+aug3'.*aug1, aug2"):
-        check("aug1+aug3")
+def test_pitch_down_is_four_semitones(waveform):
+    expected = librosa.effects.pitch_shift(waveform, sr=RATE, n_steps=-4)
+    for seed in range(3):
+        np.testing.assert_array_equal(apply(waveform, "pitch_down", seed=seed), expected)
+
+
+def test_pitch_down_lowers_a_tone():
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    lowered = apply(tone, "pitch_down", seed=0)
+    assert len(lowered) == len(tone)
+    peak = np.abs(np.fft.rfft(lowered * np.hanning(RATE))).argmax()
+    assert peak == pytest.approx(1000 * 2 ** (-4 / 12), abs=3)
+
+
+def test_further_draws_are_independent(waveform):
+    first, again, second, third = apply_each(
+        waveform, ["aug1", "aug1:1", "aug1:2", "aug1:3"], seed=5
+    )
+    np.testing.assert_array_equal(first, again)
+    drawn = [each[:100].tobytes() for each in (first, second, third)]
+    assert len(set(drawn)) == 3
+
+
+def _spectrogram(bands, frames, seed=0):
+    return np.random.default_rng(seed).normal(-40, 10, (bands, frames)).astype(np.float32)
+
+
+@given(bands=st.integers(1, 140), frames=st.integers(1, 320), seed=st.integers(0, 2**64 - 1))
+@example(bands=128, frames=302, seed=0)
+def test_masks_are_a_run_of_bands_and_a_run_of_frames(bands, frames, seed):
+    spectrogram = _spectrogram(bands, frames)
+    before = spectrogram.copy()
+    masked = specaugment(spectrogram, np.random.default_rng(seed))
+    np.testing.assert_array_equal(spectrogram, before)
+    assert (masked.shape, masked.dtype) == (spectrogram.shape, np.float32)
+
+    covered = masked == spectrogram.mean()
+    rows, columns = covered.all(axis=1), covered.all(axis=0)
+    np.testing.assert_array_equal(covered, rows[:, None] | columns[None, :])
+    np.testing.assert_array_equal(masked[~covered], spectrogram[~covered])
+    # When one mask covers everything nothing can be told of the other.
+    if not covered.all():
+        for line in (rows, columns):
+            assert line.sum() <= WIDEST_MASK
+            assert len(np.flatnonzero(np.diff(line.astype(int), prepend=0, append=0))) <= 2
+
+
+def test_widths_and_places_of_masks_are_uniform():
+    """128 bands, 302 frames: chi-squared of the widths, and every cell is reached."""
+    spectrogram = _spectrogram(128, 302)
+    generator = np.random.default_rng(11)
+    widths = np.zeros((2, 31))
+    reached = [np.zeros(128), np.zeros(302)]
+    for _ in range(3100):
+        covered = specaugment(spectrogram, generator) == spectrogram.mean()
+        for axis in (0, 1):
+            line = covered.all(axis=1 - axis)
+            widths[axis, line.sum()] += 1
+            reached[axis] += line
+    # 99.9 % of chi-squared with 30 degrees of freedom.
+    assert (((widths - 100) ** 2 / 100).sum(axis=1) < 59.7).all()
+    assert all((each > 0).all() for each in reached)
+
+
+def test_spectrogram_masks_depend_on_seed_draw_and_place():
+    spectrogram = _spectrogram(128, 302)
+
+    def _masked(pipeline, seed=7):
+        return apply_to_spectrogram(spectrogram, pipeline, seed=seed).tobytes()
+
+    assert _masked("specaugment") == _masked("specaugment:1") == _masked("specaugment")
+    distinct = ["specaugment:1", "specaugment:2", "aug1+specaugment:1", "aug1+specaugment:2"]
+    assert len({_masked(pipeline) for pipeline in distinct} | {_masked("specaugment", 8)}) == 5
+    assert _masked("aug1") == _masked("") == spectrogram.tobytes()
+
+
+def test_two_masks_are_laid_over_each_other():
+    spectrogram = _spectrogram(128, 302)
+    once = apply_to_spectrogram(spectrogram, "specaugment", seed=7)
+    twice = apply_to_spectrogram(spectrogram, "specaugment+specaugment", seed=7)
+    kept_once, kept_twice = once == spectrogram, twice == spectrogram
+    assert (kept_once | ~kept_twice).all()
+    assert kept_twice.sum() < kept_once.sum()
+
+
+def test_pipelines_of_the_papers_can_be_read():
+    for pipeline in (*EDAC_COPIES, *COUGHVID_NEGATIVE, *COUGHVID_POSITIVE):
+        assert parse(str(parse(pipeline))) == parse(pipeline)
+    assert str(parse("pitch_down+specaugment:1")) == "pitch_down+specaugment"
+    assert parse("pitch_down:2+specaugment:2").waveform_part == "pitch_down:2"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "message"),
+    [
+        ("aug1+aug3", r"'aug3' of 'aug1\+aug3'.*aug1, aug2, pitch_down, specaugment"),
+        ("aug1+", r"'' of 'aug1\+' is unknown"),
+        ("specaugment:0", "'specaugment:0' of 'specaugment:0' has no draw of that number"),
+        ("aug1:one", "count draws from 1"),
+        ("aug1:", "count draws from 1"),
+        ("specaugment:2+aug1", r"'specaugment:2\+aug1' .* put 'specaugment:2' last"),
+        ("aug1+specaugment+aug2", "put 'specaugment' last"),
+    ],
+)
+def test_pipelines_that_cannot_be_read_are_refused(pipeline, message):
+    with pytest.raises(PlanError, match=message):
+        parse(pipeline)
+
+
+def test_a_waveform_cannot_be_masked(waveform):
+    with pytest.raises(PlanError, match=r"'specaugment:2' of .* is not of a waveform"):
+        apply(waveform, "aug1+specaugment:2", seed=0)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,14 @@ def test_equals_librosa_on_seven_seconds():
     np.testing.assert_array_equal(features[..., 0], expected.T)
 
 
+@pytest.mark.parametrize("n", [1, 5000, 154_350, 200_000])
+def test_goes_by_way_of_its_spectrogram(n):
+    waveform = _noise(n)
+    spectrogram = Mfcc().spectrogram(waveform)
+    assert (spectrogram.shape, spectrogram.dtype) == ((128, 302), np.float32)
+    np.testing.assert_array_equal(Mfcc().features(spectrogram), Mfcc()(waveform))
+
+
 def test_long_recordings_are_cut_at_the_end():
     waveform = _noise(200_000)
     np.testing.assert_array_equal(Mfcc()(waveform), Mfcc()(waveform[:154_350]))

@@ -4,11 +4,15 @@ from collections.abc import Mapping
 
 from edac_core.errors import PlanError
 from edac_core.frontends.base import Frontend
+from edac_core.frontends.compare import Compare
+from edac_core.frontends.mel_image import MelImage
 from edac_core.frontends.mfcc import Mfcc
 
 __all__ = ["FRONTENDS", "Frontend", "get_frontend"]
 
-FRONTENDS: Mapping[str, type[Frontend]] = {Mfcc.name: Mfcc}
+FRONTENDS: Mapping[str, type[Frontend]] = {
+    frontend.name: frontend for frontend in (Mfcc, MelImage, Compare)
+}
 """Front-end classes by name."""
 
 

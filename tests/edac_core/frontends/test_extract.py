@@ -1,6 +1,10 @@
+import hashlib
+import importlib.metadata
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +13,13 @@ import pytest
 import soundfile
 
 from edac_core import audio
-from edac_core.augment import apply
+from edac_core.augment import COUGHVID_POSITIVE, apply, apply_to_spectrogram, parse
 from edac_core.errors import AudioError, PlanError
 from edac_core.frontends import extract as module
-from edac_core.frontends.cache import CacheWarning
+from edac_core.frontends.cache import ArrayCache, CacheWarning
+from edac_core.frontends.compare import Compare
 from edac_core.frontends.extract import extract, extract_each
+from edac_core.frontends.mel_image import MelImage
 from edac_core.frontends.mfcc import Mfcc
 
 FRONTEND = Mfcc(samples=8192)
@@ -36,6 +42,13 @@ def recordings(tmp_path_factory):
 @pytest.fixture
 def cache(tmp_path):
     return tmp_path / "features.sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _versions_are_looked_up_anew():
+    module._versions.cache_clear()
+    yield
+    module._versions.cache_clear()
 
 
 @pytest.fixture
@@ -164,6 +177,116 @@ def test_pipelines_share_the_cache_with_single_ones(recordings, cache, no_decodi
     np.testing.assert_array_equal(extract(recordings, **options), plain)
     np.testing.assert_array_equal(extract(recordings, pipeline="aug1", **options), first)
     np.testing.assert_array_equal(extract(recordings, pipeline="aug1+aug2", **options), second)
+
+
+@pytest.mark.parametrize("frontend", [Mfcc(), MelImage()], ids=["mfcc", "mel_image"])
+def test_masked_features_are_those_of_the_masked_spectrogram(recordings, monkeypatch, frontend):
+    monkeypatch.setattr(module, "_seed_of", lambda _, seed: seed)
+    features = extract_each(
+        recordings, frontend=frontend, pipelines=COUGHVID_POSITIVE, seed=4, cache=None
+    )
+    for pipeline, got in zip(COUGHVID_POSITIVE, features, strict=True):
+        before = "pitch_down" if "pitch_down" in pipeline else ""
+        for path, row in zip(recordings["path"], got, strict=True):
+            spectrogram = frontend.spectrogram(apply(audio.load(path), before, seed=4))
+            masked = apply_to_spectrogram(spectrogram, pipeline, seed=4)
+            np.testing.assert_allclose(row, frontend.features(masked), rtol=1e-5, atol=5e-3)
+
+
+def test_masks_depend_on_seed_and_content_alone(recordings):
+    options = {"frontend": Mfcc(), "pipelines": COUGHVID_POSITIVE[1:], "cache": None}
+    features = extract_each(recordings, seed=1, **options)
+    backwards = extract_each(recordings[::-1].assign(recording="x"), seed=1, **options)
+    for got, expected in zip(backwards, features, strict=True):
+        np.testing.assert_array_equal(got[::-1], expected)
+    for one, other in zip(extract_each(recordings, seed=2, **options), features, strict=True):
+        assert not np.array_equal(one, other)
+
+
+def test_every_copy_is_different(recordings):
+    plain, *masked = extract_each(
+        recordings, frontend=Mfcc(), pipelines=("", *COUGHVID_POSITIVE), cache=None
+    )
+    for row in range(len(recordings)):
+        assert len({features[row].tobytes() for features in (plain, *masked)}) == 6
+
+
+def test_a_spectrogram_is_computed_once_for_all_its_masks(recordings, monkeypatch):
+    lengths = []
+    original = Mfcc.spectrogram
+    monkeypatch.setattr(
+        Mfcc, "spectrogram", lambda self, each: lengths.append(1) or original(self, each)
+    )
+    pipelines = ("", *COUGHVID_POSITIVE, "specaugment")
+    extract_each(recordings, frontend=FRONTEND, pipelines=pipelines, cache=None)
+    assert len(lengths) == 2 * len(recordings)
+
+
+def test_first_draws_are_known_by_either_name(recordings, cache, no_decoding):
+    options = {"frontend": FRONTEND, "cache": cache}
+    first = extract(recordings, pipeline="pitch_down:1+specaugment:1", **options)
+    no_decoding()
+    again = extract(recordings, pipeline="pitch_down+specaugment", **options)
+    np.testing.assert_array_equal(again, first)
+
+
+def test_a_mask_without_a_spectrogram_is_refused(recordings):
+    with pytest.raises(PlanError, match=r"'compare' has no spectrogram for 'specaugment:2' of"):
+        extract(recordings, frontend=Compare(), pipeline="aug1+specaugment:2", cache=None)
+
+
+@pytest.mark.parametrize("pipeline", ["", "aug1", "aug1+aug2"])
+def test_what_older_versions_kept_is_found(recordings, cache, no_decoding, pipeline):
+    """The key as it was when the MFCC were the only front-end."""
+    versions = {
+        name: importlib.metadata.version(name)
+        for name in ("soundfile", "av", "soxr", "librosa", "numpy", "scipy", "audiomentations")
+    }
+    augmentation = {"audiomentations": versions.pop("audiomentations")}
+    kept = np.random.default_rng(0).normal(size=(5, *FRONTEND.shape)).astype(np.float32)
+    for path, features in zip(recordings["path"], kept, strict=True):
+        depends_on = {
+            "content": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+            "revision": 1,
+            "frontend": ["mfcc", 1, asdict(FRONTEND)],
+            "versions": versions,
+        }
+        if pipeline:
+            depends_on["augmentation"] = [pipeline, 1, 7]
+            depends_on["augmentation versions"] = augmentation
+        key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+        ArrayCache(cache).put({key: features})
+    no_decoding()
+    found = extract(recordings, frontend=FRONTEND, pipeline=pipeline, seed=7, cache=cache)
+    np.testing.assert_array_equal(found, kept)
+
+
+@pytest.mark.parametrize(
+    ("library", "stale"),
+    [
+        ("opensmile", [Compare]),
+        ("opencv-python-headless", [MelImage]),
+        ("numpy", [Compare, MelImage, Mfcc]),
+    ],
+)
+def test_a_library_ages_the_front_ends_that_use_it(recordings, monkeypatch, library, stale):
+    def _keys():
+        module._versions.cache_clear()
+        parsed = (parse(""),)
+        return {
+            kind: module._Recipe(kind(), parsed, 0).keys("content")
+            for kind in (Compare, MelImage, Mfcc)
+        }
+
+    before = _keys()
+    version = importlib.metadata.version
+    monkeypatch.setattr(
+        importlib.metadata,
+        "version",
+        lambda name: "another" if name == library else version(name),
+    )
+    after = _keys()
+    assert [kind for kind in before if before[kind] != after[kind]] == stale
 
 
 def test_a_damaged_cache_is_mended(recordings, cache):

@@ -70,7 +70,7 @@ class Study:
 
     @property
     def test_examples(self) -> int:
-        """What is scored: the test recordings, and augmented copies of them if there are any."""
+        """What is scored: test recordings, and augmented copies of them if there are any."""
         return int(self.data.get("test_examples", self.test_recordings))
 
 

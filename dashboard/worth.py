@@ -27,7 +27,7 @@ def worth_of(study: Study, groups: pd.DataFrame) -> str:
     groups : DataFrame
         The variant's rows of `edac_core.studies.select.summarise_groups`.
     """
-    sentences = [f"{_tested(study)}, {study.protocol} protocol."]
+    sentences = [f"{_tested(study, groups)}, {study.protocol} protocol."]
     if not groups.empty:
         sentences.append(f"AUC within source: {_within(groups)}.")
     sentences.append(f"**{DISCLAIMER}**")
@@ -46,11 +46,13 @@ def draw_worth(study: Study, groups: pd.DataFrame) -> None:
     st.markdown(f"{badge if study.synthetic else ''}:small[{worth_of(study, groups)}]")
 
 
-def _tested(study: Study) -> str:
-    """Say on how many examples scores rest; augmented copies are no recordings of their own."""
-    if study.test_examples == study.test_recordings:
+def _tested(study: Study, groups: pd.DataFrame) -> str:
+    """Say on how much scores rest; augmented copies are no recordings of their own."""
+    if study.protocol == "clean":
         return f"{study.test_recordings} test recordings"
-    return f"{study.test_examples} test examples of {study.test_recordings} recordings"
+    # By a paper's protocol, networks of one study can have test sets of different sizes.
+    examples = study.test_examples if groups.empty else groups["n"].sum()
+    return f"{examples:.0f} test examples"
 
 
 def _within(groups: pd.DataFrame) -> str:

@@ -34,6 +34,8 @@ PUBLISHED = {
     SQUEEZE: "Hollow grey: sizes that Squeeze for Sneeze published; it has no AUC.",
 }
 _DAMAGED = "_damaged"
+# Streamlit writes "Failed to generate file" below a button until the page has said why.
+_OUR_WORDS_ONLY = "<style>[data-testid=stDownloadButtonError] {display: none}</style>"
 QUANTITIES = (curves.AUC, curves.SIZE, curves.LATENCY)
 
 
@@ -182,6 +184,7 @@ def draw_download(network: Network, row: pd.Series) -> None:
             st.markdown(f":small[{_where_instead(files)}]")
         return
     sha256 = files[number]
+    st.html(_OUR_WORDS_ONLY)
     button.download_button(
         "Download .tflite",
         functools.partial(read_model, network.study, sha256),

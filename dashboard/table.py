@@ -12,11 +12,11 @@ from edac_core.studies.select import CONFIGURATION, pareto_front
 
 _MARK = "●"
 _MCNEMAR_HELP = (
-    "Is it right on the same test recordings as the float32 baseline of the same run, each at its "
-    "own threshold? A small p says that one of the two is right more often (McNemar's exact test); "
-    "a large one does not show that they are equal. The p values of the runs are combined in a way "
-    "that allows for the recordings they share (Rüger). Of 20 variants as good as the baseline, "
-    "one may be below 0.05 by chance. Augmented copies count as recordings of their own."
+    "Does it decide rightly as often as the float32 baseline of its run, on the same test "
+    "recordings, each at its own threshold? A small p says no (McNemar's exact test; p values of "
+    "runs are combined by Rüger's rule, since runs share recordings). A large one does not show "
+    "that they are equal. Of 20 variants as good as the baseline, one may be below 0.05 by chance. "
+    "Augmented copies count as recordings of their own."
 )
 
 
@@ -49,12 +49,12 @@ def variant_table(
             "difference": rows["auc_difference"],
             "uar": rows["uar"],
             "mcnemar_p": rows["mcnemar_p"],
+            "zeros": 100 * (rows["weights"] - rows["nonzero_weights"]) / rows["weights"],
             "zip": rows["zip_bytes"] / 1e3,
             "zip_ratio": rows["zip_ratio"],
             "file": rows["raw_bytes"] / 1e3,
             "latency": rows["latency_ms"],
             "speedup": rows["speedup"],
-            "zeros": 100 * (rows["weights"] - rows["nonzero_weights"]) / rows["weights"],
             "weights": rows["nonzero_weights"],
             "on_front": rows["on_front"],
         }
@@ -94,14 +94,14 @@ _COLUMNS: dict[str, ColumnConfig | str] = {
         "threshold that is best on validation",
     ),
     "mcnemar_p": _number("McNemar p", "%.2g", _MCNEMAR_HELP),
+    "zeros": _number(
+        "Weights set to zero", "%.1f %%", "By pruning, or by rounding: int8 rounds small ones to 0"
+    ),
     "zip": _number("Zip (kB)", "%,.0f"),
     "zip_ratio": _number("Smaller", "%.1fx", "Zip of the float32 baseline over this zip"),
     "file": _number("File (kB)", "%,.0f"),
     "latency": _number("Latency (ms)", "%.2f"),
     "speedup": _number("Faster", "%.1fx", "Latency of the float32 baseline over this one"),
-    "zeros": _number(
-        "Weights set to zero", "%.1f %%", "By pruning, or by rounding: int8 rounds small ones to 0"
-    ),
     "weights": _number("Weights left", "%,.0f"),
     "on_front": st.column_config.CheckboxColumn(
         "Unbeaten", help="No smaller variant has as high an AUC"

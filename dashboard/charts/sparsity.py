@@ -280,9 +280,9 @@ def _line(chart: SparsityCurves, series: str) -> go.Scatter:
 
 def _paper(chart: SparsityCurves) -> go.Scatter:
     look = {"color": PAPER_COLOUR}
-    marker = {**look, "size": 6, "symbol": "circle-open"}
     line = {**look, "dash": PAPER_DASH}
-    mode = "lines+markers" if chart.paper_has_curve else "markers"
+    mode, size = ("lines+markers", 6) if chart.paper_has_curve else ("markers", 9)
+    marker = {**look, "size": size, "symbol": "circle-open"}
     return _series(chart, chart.paper, line=line, marker=marker, mode=mode)
 
 

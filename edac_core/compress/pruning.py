@@ -130,7 +130,9 @@ class Pruner:
     def __init__(self, weights: Sequence[Any], schedule: Any) -> None:
         self._weights = list(weights)
         self._schedule = schedule
-        self._masks = [tf.Variable(tf.ones_like(weight), trainable=False) for weight in weights]
+        self._masks = [
+            tf.Variable(tf.ones(weight.shape, tf.bool), trainable=False) for weight in weights
+        ]
         self._apply = tf.function(self._mask_weights, jit_compile=True)
         self._update = tf.function(self._update_masks, jit_compile=True)
 
@@ -149,12 +151,12 @@ class Pruner:
 
     def _update_masks(self, thresholds: Any) -> None:
         for index, (weight, mask) in enumerate(zip(self._weights, self._masks, strict=True)):
-            mask.assign(tf.cast(tf.abs(weight) >= thresholds[index], mask.dtype))
+            mask.assign(tf.abs(weight) >= thresholds[index])
         self._mask_weights()
 
     def _mask_weights(self) -> None:
         for weight, mask in zip(self._weights, self._masks, strict=True):
-            weight.assign(weight * mask)
+            weight.assign(tf.where(mask, weight, tf.zeros_like(weight)))
 
 
 def prune(

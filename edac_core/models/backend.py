@@ -1,7 +1,9 @@
 """The one place where TensorFlow is imported and set up.
 
 oneDNN is off by default on processors without AVX-512, where it still halves a training
-step of the CNN; tfmot needs Keras 2. Both are decided by the environment before the import.
+step of the CNN. Its own allocator never gives memory back, so that a job would hold what training
+took at its worst while it converts; the system's does. tfmot needs Keras 2. All of this is decided
+by the environment before the import.
 """
 
 import contextlib
@@ -9,6 +11,7 @@ import os
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 

@@ -46,6 +46,7 @@ class AuditedData:
             "positives": int(usable["label"].sum()),
             "groups": {str(k): int(n) for k, n in usable["group"].value_counts().items()},
             "dropped": self._dropped(),
+            "notes": list(self.dataset.notes),
             "metadata_auc": self._metadata_auc(),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -13,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import edac_core
+from edac_core.frontends import FRONTENDS
 from edac_core.models import ModelSpec, get_model, resolve
 from edac_core.studies.plan import Plan
 
 BASELINE = "none"
 _PACKAGE = Path(edac_core.__file__).parent
 # What decides a variant's bytes and scores. Reading, running and showing studies does not.
-_COMPUTING = ("audio.py", "augment.py", "runtime.py", "frontends", "models", "compress", "measure",
-              "studies/work.py")  # fmt: skip
+_COMPUTING = ("audio.py", "augment.py", "runtime.py", "frontends", "models", "compress",
+              "measure/discrimination.py", "measure/size.py", "studies/work.py")  # fmt: skip
 _LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy",
               "scipy", "librosa", "soxr", "audiomentations", "soundfile")  # fmt: skip
 
@@ -115,7 +117,12 @@ def job_keys(family: Family, data_fingerprint: str) -> dict[Job, str]:
     docstrings) and the versions of the libraries; for a level also the key of the job whose
     weights it starts from.
     """
-    shared = {"data": data_fingerprint, "code": code_fingerprint(), "versions": versions()}
+    libraries = FRONTENDS[family.baseline.spec.frontend].libraries
+    shared = {
+        "data": data_fingerprint,
+        "code": code_fingerprint(),
+        "versions": {**versions(), **{name: _version(name) for name in libraries}},
+    }
     baseline = _hash({"job": family.baseline.to_dict(), **shared})
     keys = {family.baseline: baseline}
     for chain in family.chains:
@@ -143,6 +150,14 @@ def code_fingerprint() -> str:
 def versions() -> Mapping[str, str]:
     """Return the versions of the libraries that decide a result."""
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+@functools.cache
+def _version(library: str) -> str | None:
+    """Return a version, or None of an optional library that is not there."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(library)
+    return None
 
 
 def _family(

@@ -287,7 +287,9 @@ def _register(
         **facts,
         "sets": {str(name): int(n) for name, n in sets.items()},
         "training_examples": len(first.training.labels),
-        "test_examples": len(first.test.labels),
+        "models": {
+            branch.baseline.job.model: branch.baseline.job.spec.title for branch in branches
+        },
         "fingerprint": first.fingerprint,
     }
     store.put_study(plan.name, title=plan.title, plan=plan.to_dict(), data=data)

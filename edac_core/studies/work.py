@@ -74,6 +74,7 @@ def run_job(
     else:
         model.set_weights(unpack_weights(start))
         history = _prune_level(model, spec, job, inputs, on_epoch)
+    _free_memory()
     exported = spec.exported(model)
     result = JobResult(
         variants=tuple(_measure(exported, precision, inputs) for precision in job.precisions),
@@ -83,8 +84,7 @@ def run_job(
         weights=pack_weights(model.get_weights()) if job.goes_on else None,
         environment=_environment() | {"peak_memory_mb": memory.megabytes()},
     )
-    keras.backend.clear_session()
-    gc.collect()
+    _free_memory()
     return result
 
 
@@ -99,6 +99,15 @@ def unpack_weights(data: bytes) -> list[Any]:
     """Read arrays that `pack_weights` stored."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return [arrays[name] for name in sorted(arrays.files)]
+
+
+def _free_memory() -> None:
+    """Let go of the optimiser's state and of compiled steps, which TensorFlow keeps in caches.
+
+    It is twice the weights and more, and the converter is about to copy the weights.
+    """
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def _check_shapes(model: Any, job: Job, inputs: SplitInputs) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "edac_core"
-TENSORFLOW = ("models/backend.py", "models/training.py", "compress", "studies/work.py")
+TENSORFLOW = (
+    "models/backend.py", "models/layers.py", "models/training.py", "compress", "studies/work.py",
+)  # fmt: skip
 
 
 def modules_without_tensorflow():

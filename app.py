@@ -19,7 +19,7 @@ from dashboard.choices import FIELDS, MODEL, PRECISION, RUN, SCHEDULE, SPARSITY,
 from dashboard.metrics import cells, draw_cells
 from dashboard.studies import Study, find_studies, read_comparison, read_figures, read_model
 from dashboard.table import draw_variant_table, variant_table
-from dashboard.theme import PRECISIONS, SCHEDULES, model_title
+from dashboard.theme import PRECISIONS, SCHEDULES
 from dashboard.worth import draw_worth
 from edac_core.errors import StoreError
 from edac_core.papers import EDAC, SQUEEZE, published_curve
@@ -59,8 +59,8 @@ def main() -> None:
             st.markdown(choices.describe_start(network), help=choices.START_HELP)
             frame.draw_progress(choices.describe_progress(network))
         frame.draw_problems(address.complaints())
-    frame.draw_study_facts(study)
     if network is not None:
+        frame.draw_study_facts(study, network.model)
         draw_network(network)
 
 
@@ -86,7 +86,7 @@ def pick_network(study: Study) -> Network | None:
             "got further, or choose another study."
         ])  # fmt: skip
         return None
-    model = _picker(MODEL, "Model", models, write=model_title)
+    model = _picker(MODEL, "Model", models, write=study.title_of)
     return Network(study, figures, model)
 
 
@@ -145,7 +145,7 @@ def draw_tradeoff_panel(
     st.plotly_chart(
         tradeoff.mark_variant(figure, chosen),
         height=TRADEOFF_HEIGHT, key="tradeoff", config=CONFIG,
-        alt=f"AUC against zip size of every variant of {model_title(network.model)}",
+        alt=f"AUC against zip size of every variant of {network.study.title_of(network.model)}",
     )  # fmt: skip
     st.markdown(f":small[{' '.join([LEGEND, PUBLISHED.get(chart.paper, '')]).strip()}]")
 

@@ -12,7 +12,7 @@ import pandas as pd
 from dashboard import format as write
 from dashboard.address import Field
 from dashboard.studies import Figures, Study
-from dashboard.theme import PRECISIONS, SCHEDULES, in_order, model_title
+from dashboard.theme import PRECISIONS, SCHEDULES, in_order
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.studies.jobs import BASELINE
 from edac_core.studies.select import CONFIGURATION, curve, smallest_within
@@ -159,7 +159,7 @@ def default_run(network: Network, row: pd.Series) -> str:
 def describe_start(network: Network) -> str:
     """Say in a sentence what the figures answer: how small one can go."""
     row = network.start
-    name = write.literally(model_title(network.model))
+    name = write.literally(network.study.title_of(network.model))
     kind = " trained on synthetic recordings" if network.study.synthetic else ""
     if network.baseline is None or not row["auc_difference"] >= -TOLERATED_LOSS:
         return f"The float32 baselines of {name} are not finished yet, so nothing is compared."

@@ -59,21 +59,22 @@ def nothing_yet() -> None:
     st.code("python -m edac_core run plans/quick.toml", language="shell")
 
 
-def draw_study_facts(study: Study) -> None:
-    """Draw what a study is about at the foot of the sidebar."""
+def draw_study_facts(study: Study, model: str) -> None:
+    """Draw what a study is about, and what a network of it learnt from, in the sidebar."""
     with st.sidebar:
         st.divider()
-        st.markdown("\n\n".join(f":small[{line}]" for line in _facts(study)))
+        st.markdown("\n\n".join(f":small[{line}]" for line in _facts(study, model)))
 
 
-def _facts(study: Study) -> list[str]:
+def _facts(study: Study, model: str) -> list[str]:
     data = study.data
     lines = [f"**{write.literally(study.title)}**"]
     if "recordings" in data:
         lines.append(f"{data.get('title', data.get('dataset', ''))}: {data['recordings']} usable "
                      f"recordings{_dropped(data.get('dropped', {}))}.")  # fmt: skip
-    if sets := data.get("sets"):
+    if sets := study.sets_of(model):
         lines.append(", ".join(f"{sets[n]} {use}" for n, use in SETS.items() if n in sets) + ".")
+    lines += [write.literally(note) for note in data.get("notes", [])]
     lines.append(describe_protocol(study))
     if facts := data.get("metadata_auc"):
         lines.append(_metadata(facts))

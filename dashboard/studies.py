@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.theme import model_title
 from edac_core import locations
 from edac_core.errors import StoreError
 from edac_core.studies.compare import compare, summarise_comparison
@@ -62,16 +63,18 @@ class Study:
         """How recordings were divided: "clean" or "paper"."""
         return str(self.plan.get("data", {}).get("protocol", "unknown"))
 
-    @property
-    def test_recordings(self) -> int:
-        """Recordings in the test set."""
-        in_test = self.data.get("sets", {}).get("test", 0)
-        return int(self.data.get("test_recordings", in_test))
+    def title_of(self, model: str) -> str:
+        """Return what a network is called, which for a user's own only its study knows."""
+        return str(self._network(model).get("title") or model_title(model))
 
-    @property
-    def test_examples(self) -> int:
-        """What is scored: test recordings, and augmented copies of them if there are any."""
-        return int(self.data.get("test_examples", self.test_recordings))
+    def sets_of(self, model: str) -> Mapping[str, int]:
+        """Return how many recordings a network's training, validation and test sets have."""
+        sets: Mapping[str, int] = self._network(model).get("sets", self.data.get("sets", {}))
+        return sets
+
+    def _network(self, model: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.data.get("networks", {}).get(model, {})
+        return found
 
 
 @dataclass(frozen=True)

@@ -48,11 +48,8 @@ def draw_worth(study: Study, groups: pd.DataFrame) -> None:
 
 def _tested(study: Study, groups: pd.DataFrame) -> str:
     """Say on how much scores rest; augmented copies are no recordings of their own."""
-    if study.protocol == "clean":
-        return f"{study.test_recordings} test recordings"
-    # By a paper's protocol, networks of one study can have test sets of different sizes.
-    examples = study.test_examples if groups.empty else groups["n"].sum()
-    return f"{examples:.0f} test examples"
+    examples = f"{groups['n'].sum():.0f}" if len(groups) else "An unknown number of"
+    return f"{examples} test {'recordings' if study.protocol == 'clean' else 'examples'}"
 
 
 def _within(groups: pd.DataFrame) -> str:

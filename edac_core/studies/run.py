@@ -280,22 +280,28 @@ def _branch(family: Family, inputs: SplitInputs) -> Branch:
 def _register(
     plan: Plan, facts: Mapping[str, Any], branches: tuple[Branch, ...], store: Store
 ) -> None:
-    first = branches[0].baseline.inputs
-    examples = first.record.recordings
-    sets = examples[examples["copy"] == ORIGINAL]["set"].value_counts()
-    data = {
-        **facts,
-        "sets": {str(name): int(n) for name, n in sets.items()},
-        "training_examples": len(first.training.labels),
-        "models": {
-            branch.baseline.job.model: branch.baseline.job.spec.title for branch in branches
-        },
-        "fingerprint": first.fingerprint,
-    }
+    networks = {branch.baseline.job.model: _network_facts(branch) for branch in branches}
+    first = next(iter(networks.values()))
+    data = {**facts, "networks": networks, "sets": first["sets"]}
     store.put_study(plan.name, title=plan.title, plan=plan.to_dict(), data=data)
     for branch in branches:
         store.put_split(branch.baseline.inputs.record)
     store.claim(plan.name, [step.key for branch in branches for step in branch.steps])
+
+
+def _network_facts(branch: Branch) -> dict[str, Any]:
+    """Say how a network is called and how many recordings, and copies of them, it learns from."""
+    inputs, spec = branch.baseline.inputs, branch.baseline.job.spec
+    examples = inputs.record.recordings
+    sets = examples[examples["copy"] == ORIGINAL]["set"].value_counts()
+    return {
+        "title": spec.title,
+        "frontend": spec.frontend,
+        "recipe": spec.recipe,
+        "sets": {str(name): int(n) for name, n in sets.items()},
+        "training_examples": len(inputs.training.labels),
+        "test_examples": len(inputs.test.labels),
+    }
 
 
 def _measure_latencies(

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from dashboard.studies import find_studies, read_comparison, read_figures, read_model
+from dashboard.studies import Study, find_studies, read_comparison, read_figures, read_model
 from edac_core.errors import StoreError
 from edac_core.studies.store import Store
 
@@ -15,7 +15,16 @@ def test_a_study_says_what_it_is(stores, made_up):
     stores(shipped=made_up)
     (study,), problems = find_studies()
     assert (study.name, study.title, study.protocol) == ("made-up", "Made-up coughs", "clean")
-    assert (study.test_recordings, study.synthetic, problems) == (190, False, [])
+    assert (study.sets_of("cnn")["test"], study.synthetic, problems) == (190, False, [])
+
+
+def test_a_network_is_called_what_its_study_says():
+    networks = {"mine": {"title": "My own", "sets": {"test": 12}}}
+    study = Study(None, "s", "s", "S", {}, {"networks": networks, "sets": {"test": 9}})
+    assert [study.title_of(name) for name in ("mine", "cnn_lstm", "other")] == [
+        "My own", "CNN-LSTM", "other",
+    ]  # fmt: skip
+    assert (study.sets_of("mine")["test"], study.sets_of("cnn")["test"]) == (12, 9)
 
 
 def test_namesakes_stay_apart(stores, made_up, tmp_path, build):

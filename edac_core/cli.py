@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,16 +62,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        status = int(options.command(options))
+        # What is still to be printed may meet a reader that has gone.
+        sys.stdout.flush()
     except EdacError as error:
         print(f"edac: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
         return USAGE_ERROR
+    except BrokenPipeError:
+        # As of `edac table cnn | head`; Python would complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(  # noqa: T201 - a command line prints
             "edac: interrupted; finished jobs are kept, run the same command again to go on.",
             file=sys.stderr,
         )
         return INTERRUPTED
+    return status
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -237,7 +245,7 @@ def _chosen_variant(variants: pd.DataFrame, options: argparse.Namespace) -> dict
 
 def _show(frame: pd.DataFrame, options: argparse.Namespace) -> None:
     if options.json:
-        text = frame.to_json(orient="records")
+        text = frame.to_json(orient="records", double_precision=15)
     elif options.csv:
         text = frame.to_csv(index=False).rstrip("\n")
     else:

@@ -2,6 +2,9 @@
 import csv
 import itertools
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,6 +106,15 @@ def test_table_fits_a_terminal(filled, split, cache, capsys):
     ]  # fmt: skip
     assert all(len(line.split()) == 14 for line in lines)
     assert lines[0].split()[:7] == ["cnn", "clean", "none", "0", "float16", "1", "1234"]
+
+
+def test_a_reader_that_has_gone_is_no_error(cache):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "edac_core", "table", "study", "--csv", *cache]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_of_the_table_says_where_all_columns_are(capsys):

@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
@@ -112,7 +113,20 @@ def test_the_same_job_gives_the_same_files():
     assert first == second
 
 
+def training_graphs():
+    gc.collect()
+    graphs = [each for each in gc.get_objects() if type(each).__name__ == "FuncGraph"]
+    return sum(graph.name in {"update", "gradients"} for graph in graphs)
+
+
+def test_a_finished_job_leaves_nothing_of_its_training_behind(inputs):
+    before = training_graphs()
+    run_job(job(epochs=1), inputs)
+    assert training_graphs() == before
+
+
 def test_what_ran_is_recorded(baseline):
+    assert baseline.environment["peak_memory_mb"] > 100
     assert baseline.environment["versions"]["tensorflow"]
     assert baseline.environment["machine"]["cpu"]
     assert baseline.environment["onednn"] == "1"

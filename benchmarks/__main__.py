@@ -3,73 +3,128 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
-import statistics
-import subprocess
+import os
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.level import CONTESTANTS, SEED, save_inputs
+from benchmarks import features, level, memory, scoring, training
 from edac_core.datasets import open_dataset
-from edac_core.datasets.audit import audit
 from edac_core.errors import DataError
-from edac_core.frontends import get_frontend
-from edac_core.frontends.extract import extract
 from edac_core.locations import PROJECT, local_cache
 from edac_core.measure.latency import machine
 from edac_core.models import get_model
-from edac_core.studies.inputs import SplitInputs, open_data, prepare_clean
-from edac_core.studies.jobs import Job, versions
+from edac_core.studies.inputs import AuditedData, open_data
+from edac_core.studies.jobs import versions
 from edac_core.studies.plan import Data
 
 RESULTS = PROJECT / "bench-results" / "bench.json"
-_WORKERS = 2
-_BASELINE_EPOCHS = 15
+
+Stage = Callable[[], dict[str, Any]]
+
+_TABLES = {
+    "level": level.table,
+    "training": training.table,
+    "scoring": scoring.table,
+    "features": features.table,
+    "memory": memory.table,
+}
 
 
 def main() -> int:
-    """Run what was asked for and print the ratios of medians."""
+    """Run what was asked for and print medians and their ratios."""
     options = _options()
     console = Console()
-    data = _data()
-    inputs = _inputs(data)
-    results: dict[str, Any] = {
-        "machine": machine(),
-        "versions": dict(versions()),
-        "dataset": data.dataset,
-        "training_examples": len(inputs.training.labels),
-        "features": _time_features(data, runs=options.runs),
-        "levels": {},
-    }
-    for schedule in options.schedules:
-        console.print(f"One level, {schedule} schedule, {options.epochs} epochs ...")
-        results["levels"][schedule] = _compete(
-            inputs, schedule, epochs=options.epochs, runs=options.runs, console=console
-        )
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1))
-    console.print(_feature_table(results), _level_table(results))
+    stages = _stages(options, console)
+    failed = run_stages({name: stages[name] for name in options.only}, console, path=RESULTS)
     console.print(f"Written to {RESULTS}")
-    return 0
+    return 1 if failed else 0
+
+
+def run_stages(stages: Mapping[str, Stage], console: Console, *, path: Path) -> list[str]:
+    """Run stages, write the results after each and print its table.
+
+    Parameters
+    ----------
+    stages
+        By name; one that fails is shown, and the next begins.
+    console
+        To print on.
+    path
+        JSON file. What it holds of other stages stays: each says itself when, where, with what
+        and beside what load it was measured.
+
+    Returns
+    -------
+    list of str
+        The stages that failed.
+    """
+    results = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    failed = []
+    for name, measure in stages.items():
+        circumstances = _circumstances()
+        try:
+            results[name] = circumstances | measure()
+        except Exception:  # noqa: BLE001 - whatever it is, the other stages' results are worth having
+            console.print_exception()
+            failed.append(name)
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(results, indent=1), "utf-8")
+        console.print(_TABLES[name](results[name]))
+    return failed
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=_TABLES, default=list(_TABLES))
     parser.add_argument("--runs", type=int, default=3, help="runs of each contestant")
-    parser.add_argument("--epochs", type=int, default=get_model("cnn").fine_tuning_epochs)
+    parser.add_argument(
+        "--epochs", type=int,
+        help="of a level (the network's own number by default), "
+        f"and counted epochs of training ({training.EPOCHS} by default)",
+    )  # fmt: skip
     parser.add_argument("--schedules", nargs="+", default=["polynomial", "constant"])
     return parser.parse_args()
 
 
+def _stages(options: argparse.Namespace, console: Console) -> dict[str, Stage]:
+    runs, epochs, say = options.runs, options.epochs, console.print
+    level_epochs = epochs or get_model(level.NETWORK).fine_tuning_epochs
+    audited = functools.cache(_audited)
+
+    def usable() -> pd.DataFrame:
+        return audited().audit.usable
+
+    def with_data(found: dict[str, Any]) -> dict[str, Any]:
+        return {"dataset": audited().dataset.name} | found
+
+    return {
+        "level": lambda: with_data(
+            level.measure(
+                usable(), schedules=options.schedules, runs=runs, epochs=level_epochs, say=say
+            )
+        ),
+        "training": lambda: training.measure(runs=runs, epochs=epochs or training.EPOCHS, say=say),
+        "scoring": lambda: scoring.measure(runs=runs, say=say),
+        "features": lambda: with_data(features.measure(usable(), runs=runs, say=say)),
+        "memory": lambda: memory.measure(runs=runs, say=say),
+    }
+
+
+def _audited() -> AuditedData:
+    """Audit the real recordings where they are, generated ones elsewhere."""
+    return open_data(_data(), cache=local_cache(), workers=features.WORKERS)
+
+
 def _data() -> Data:
-    """Use the real recordings where they are, generated ones elsewhere."""
     try:
         open_dataset("covid19-cough")
     except DataError:
@@ -77,94 +132,13 @@ def _data() -> Data:
     return Data(dataset="covid19-cough")
 
 
-def _inputs(data: Data) -> SplitInputs:
-    usable = open_data(data, cache=local_cache(), workers=_WORKERS).audit.usable
-    return prepare_clean(usable, seed=1, frontend="mfcc", cache=local_cache(), workers=_WORKERS)
-
-
-def _time_features(data: Data, *, runs: int) -> dict[str, list[float]]:
-    """Time the front-end on all usable recordings, with an empty cache and with a full one."""
-    dataset = open_dataset(data.dataset)
-    usable = audit(dataset, cache=local_cache(), workers=_WORKERS).usable
-    seconds: dict[str, list[float]] = {"cold": [], "warm": []}
-    for _ in range(runs):
-        with tempfile.TemporaryDirectory() as folder:
-            for taken in seconds.values():
-                start = time.perf_counter()
-                extract(
-                    usable,
-                    frontend=get_frontend("mfcc"),
-                    cache=Path(folder) / "features.sqlite",
-                    workers=_WORKERS,
-                )
-                taken.append(time.perf_counter() - start)
-    return seconds
-
-
-def _compete(
-    inputs: SplitInputs, schedule: str, *, epochs: int, runs: int, console: Console
-) -> dict[str, Any]:
-    job = Job(
-        model="cnn", protocol="clean", split_seed=1, training_seed=SEED, schedule=schedule,
-        sparsity=0.9, epochs=epochs, frequency=100 if schedule == "polynomial" else 1,
-        batch_size=32, precisions=("float32", "float16", "int8"),
-    )  # fmt: skip
-    found: dict[str, Any] = {name: {"seconds": []} for name in CONTESTANTS}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "inputs.npz"
-        save_inputs(path, inputs, _baseline(inputs))
-        for _ in range(runs):
-            for name in CONTESTANTS:
-                done = _run_alone(
-                    ["-m", "benchmarks.level", name, str(path), json.dumps(job.to_dict())]
-                )
-                found[name]["seconds"].append(done["seconds"])
-                found[name]["variants"] = done["variants"]
-                console.print(f"  {name}: {done['seconds']:.1f} s")
-    return found
-
-
-def _baseline(inputs: SplitInputs) -> list[Any]:
-    """Train the CNN for a few epochs, so that the levels start from weights worth keeping."""
-    from edac_core.models.training import seed_everything, train  # noqa: PLC0415 - slow import
-
-    spec = get_model("cnn")
-    seed_everything(SEED)
-    return train(
-        spec.build(), spec.optimizer(), inputs.training, inputs.validation, seed=SEED,
-        batch_size=spec.batch_size, epochs=_BASELINE_EPOCHS, patience=_BASELINE_EPOCHS,
-    ).weights  # fmt: skip
-
-
-def _run_alone(arguments: Sequence[str]) -> Any:
-    finished = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, *arguments], capture_output=True, text=True, check=True, cwd=PROJECT
-    )
-    return json.loads(finished.stdout.splitlines()[-1])
-
-
-def _level_table(results: dict[str, Any]) -> Table:
-    table = Table("schedule", "plain tfmot (s)", "ours (s)", "times faster",
-                  "zip int8, plain / ours (kB)", title="One pruned level (medians)")  # fmt: skip
-    for schedule, found in results["levels"].items():
-        plain, ours = (
-            statistics.median(found[name]["seconds"]) for name in ("plain_tfmot", "ours")
-        )
-        zips = [
-            found[name]["variants"]["int8"]["zip_bytes"] / 1e3 for name in ("plain_tfmot", "ours")
-        ]
-        table.add_row(schedule, f"{plain:.1f}", f"{ours:.1f}", f"{plain / ours:.2f}",
-                      f"{zips[0]:.0f} / {zips[1]:.0f}")  # fmt: skip
-    return table
-
-
-def _feature_table(results: dict[str, Any]) -> Table:
-    table = Table(
-        "cache", "seconds (median)", title=f"MFCC of all usable recordings, {_WORKERS} processes"
-    )
-    for state, seconds in results["features"].items():
-        table.add_row(state, f"{statistics.median(seconds):.2f}")
-    return table
+def _circumstances() -> dict[str, Any]:
+    return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average": os.getloadavg(),
+        "machine": machine(),
+        "versions": dict(versions()),
+    }
 
 
 if __name__ == "__main__":

@@ -10,56 +10,115 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.contest import SEED, Say, answer, run_alone, seconds_of, take_turns
+from edac_core.compress import PRECISIONS
+from edac_core.locations import local_cache
 from edac_core.models import get_model
 from edac_core.models.examples import Examples
-from edac_core.studies.inputs import SplitInputs
+from edac_core.studies.inputs import SplitInputs, prepare
 from edac_core.studies.jobs import Job
 from edac_core.studies.store import SplitRecord
 
-SEED = 1234
+NETWORK = "cnn"
 _SETS = ("training", "validation", "test")
+_WORKERS = 2
+_BASELINE_EPOCHS = 15
+_BASELINE = "baseline"
+_INPUTS = "inputs.npz"
+_WEIGHTS = "weights.npz"
 
 
-def save_inputs(path: Path, inputs: SplitInputs, baseline: list[Any]) -> None:
-    """Write what both contestants read: the three sets and the baseline's weights."""
-    arrays: dict[str, Any] = {f"weights_{index:02d}": w for index, w in enumerate(baseline)}
+def measure(
+    usable: pd.DataFrame, *, schedules: Sequence[str], runs: int, epochs: int, say: Say
+) -> dict[str, Any]:
+    """Do one level of each schedule both ways.
+
+    Parameters
+    ----------
+    usable
+        Recordings that an audit kept.
+    schedules
+        Names, as in plans.
+    runs
+        Of each contestant.
+    epochs
+        Of a level.
+    say
+        Takes lines for people.
+    """
+    inputs = prepare(
+        usable, protocol="clean", recipe=get_model(NETWORK).recipe, seed=1,
+        frontend=get_model(NETWORK).frontend, cache=local_cache(), workers=_WORKERS,
+    )  # fmt: skip
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        save_inputs(Path(folder) / _INPUTS, inputs)
+        say(f"Baseline of {NETWORK}, {_BASELINE_EPOCHS} epochs ...")
+        run_alone(__name__, _BASELINE, folder, json.dumps(_job("constant", epochs=1).to_dict()))
+        for schedule in schedules:
+            say(f"One level, {schedule} schedule, {epochs} epochs ...")
+            job = json.dumps(_job(schedule, epochs=epochs).to_dict())
+            answers = take_turns(__name__, CONTESTANTS, folder, job, runs=runs, say=say)
+            found[schedule] = _summary(answers)
+    return {"training_examples": len(inputs.training.labels), "levels": found}
+
+
+def table(found: dict[str, Any]) -> Table:
+    """Show seconds, their ratio, and what an archive makes of the int8 variants."""
+    shown = Table("schedule", "plain tfmot (s)", "ours (s)", "times faster",
+                  "zip int8, plain / ours (kB)", title="One pruned level (medians)")  # fmt: skip
+    for schedule, both in found["levels"].items():
+        plain, own = (statistics.median(both[name]["seconds"]) for name in ("plain_tfmot", "ours"))
+        zips = [
+            both[name]["variants"]["int8"]["zip_bytes"] / 1e3 for name in ("plain_tfmot", "ours")
+        ]
+        shown.add_row(schedule, f"{plain:.1f}", f"{own:.1f}", f"{plain / own:.2f}",
+                      f"{zips[0]:.0f} / {zips[1]:.0f}")  # fmt: skip
+    return shown
+
+
+def save_inputs(path: Path, inputs: SplitInputs) -> None:
+    """Write what both contestants read: the three sets."""
+    arrays: dict[str, Any] = {}
     for name in _SETS:
         examples: Examples = getattr(inputs, name)
         arrays |= {f"{name}_features": examples.features, f"{name}_labels": examples.labels}
     np.savez(path, groups=np.array(inputs.groups), **arrays)
 
 
-def load_inputs(path: Path) -> tuple[SplitInputs, list[Any]]:
+def load_inputs(path: Path) -> SplitInputs:
     """Read what `save_inputs` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         sets = {
             name: Examples(arrays[f"{name}_features"], arrays[f"{name}_labels"]) for name in _SETS
         }
-        weights = [arrays[name] for name in sorted(arrays.files) if name.startswith("weights_")]
-        groups = tuple(arrays["groups"])
+        groups = tuple(str(group) for group in arrays["groups"])
     record = SplitRecord("bench", 0, pd.DataFrame())
-    return SplitInputs(record=record, fingerprint="bench", groups=groups, **sets), weights
+    return SplitInputs(record=record, fingerprint="bench", groups=groups, **sets)
 
 
-def ours(inputs: SplitInputs, weights: list[Any], job: Job) -> dict[str, Any]:
+def ours(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]:
     """Do the level as a study does, all measurements and latency included."""
     from edac_core.measure.latency import measure_latency  # noqa: PLC0415 - timed by the caller
     from edac_core.measure.size import unpack  # noqa: PLC0415 - as above
-    from edac_core.studies.work import pack_weights, run_job  # noqa: PLC0415 - as above
+    from edac_core.studies.work import run_job  # noqa: PLC0415 - as above
 
-    result = run_job(job, inputs, pack_weights(weights))
+    result = run_job(job, inputs, weights)
     models = {variant.precision: unpack(variant.packed) for variant in result.variants}
     measure_latency(models, inputs.test.features[:100])
     return {
@@ -68,16 +127,17 @@ def ours(inputs: SplitInputs, weights: list[Any], job: Job) -> dict[str, Any]:
     }
 
 
-def plain_tfmot(inputs: SplitInputs, weights: list[Any], job: Job) -> dict[str, Any]:
+def plain_tfmot(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]:
     """Do the level as the paper's code does."""
     import tensorflow_model_optimization as tfmot  # noqa: PLC0415 - after the environment
 
     from edac_core.compress.pruning import make_schedule  # noqa: PLC0415 - timed by the caller
     from edac_core.models.backend import keras, tf  # noqa: PLC0415 - as above
+    from edac_core.studies.work import unpack_weights  # noqa: PLC0415 - as above
 
     keras.utils.set_random_seed(SEED)
     model = get_model(job.model).build()
-    model.set_weights(weights)
+    model.set_weights(unpack_weights(weights))
     steps = job.epochs * -(-len(inputs.training.labels) // job.batch_size)
     schedule = make_schedule(job.schedule, job.sparsity, steps=steps, frequency=job.frequency)
     pruned = tfmot.sparsity.keras.prune_low_magnitude(model, pruning_schedule=schedule)
@@ -123,26 +183,59 @@ def _zip_bytes(content: bytes) -> int:
     return len(buffer.getvalue())
 
 
-CONTESTANTS: dict[str, Callable[[SplitInputs, list[Any], Job], dict[str, Any]]] = {
+CONTESTANTS: dict[str, Callable[[SplitInputs, bytes, Job], dict[str, Any]]] = {
     "ours": ours,
     "plain_tfmot": plain_tfmot,
 }
 
 
 def main() -> int:
-    """Do one level and print its seconds and results as JSON."""
+    """Train the baseline, or do one level and answer with its seconds and results."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("contestant", choices=CONTESTANTS)
-    parser.add_argument("inputs", type=Path)
+    parser.add_argument("contestant", choices=(_BASELINE, *CONTESTANTS))
+    parser.add_argument("folder", type=Path)
     parser.add_argument("job", type=json.loads)
     options = parser.parse_args()
-    inputs, weights = load_inputs(options.inputs)
+    inputs = load_inputs(options.folder / _INPUTS)
+    weights = options.folder / _WEIGHTS
+    if options.contestant == _BASELINE:
+        answer(weights.write_bytes(_train_baseline(inputs)))
+        return 0
     job = Job(**{**options.job, "precisions": tuple(options.job["precisions"])})
     start = time.perf_counter()
-    variants = CONTESTANTS[options.contestant](inputs, weights, job)
-    seconds = time.perf_counter() - start
-    sys.stdout.write(json.dumps({"seconds": seconds, "variants": variants}) + "\n")
+    variants = CONTESTANTS[options.contestant](inputs, weights.read_bytes(), job)
+    answer({"seconds": time.perf_counter() - start, "variants": variants})
     return 0
+
+
+def _job(schedule: str, *, epochs: int) -> Job:
+    return Job(
+        model=NETWORK, protocol="clean", split_seed=1, training_seed=SEED, schedule=schedule,
+        sparsity=0.9, epochs=epochs, frequency=100 if schedule == "polynomial" else 1,
+        batch_size=32, precisions=PRECISIONS,
+    )  # fmt: skip
+
+
+def _train_baseline(inputs: SplitInputs) -> bytes:
+    """Train for a few epochs, so that the levels start from weights worth keeping."""
+    from edac_core.models.training import seed_everything, train  # noqa: PLC0415 - slow import
+    from edac_core.studies.work import pack_weights  # noqa: PLC0415 - as above
+
+    spec = get_model(NETWORK)
+    seed_everything(SEED)
+    trained = train(
+        spec.build(), spec, inputs.training, inputs.validation, seed=SEED,
+        batch_size=spec.batch_size, epochs=_BASELINE_EPOCHS, patience=None,
+    )  # fmt: skip
+    return pack_weights(trained.weights)
+
+
+def _summary(answers: dict[str, list[Any]]) -> dict[str, Any]:
+    seconds = seconds_of(answers)
+    return {
+        name: {"seconds": seconds[name], "variants": given[-1]["variants"]}
+        for name, given in answers.items()
+    }
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dashboard.studies import Study
 
 DISCLAIMER = "Research, not a diagnosis."
 _PROTOCOLS = {
-    "clean": "no participant, and no copy of a recording, is in two sets, and only training "
+    "clean": "no known participant, and no copy of a recording, is in two sets, and only training "
     "recordings are augmented",
     "paper": "as each network's paper did it. EDAC's is optimistic: test recordings are augmented "
     "class by class",

@@ -167,7 +167,9 @@ def _data_audit(options: argparse.Namespace) -> int:
     dataset = open_dataset(options.dataset, path=options.path)
     result = audit(dataset, cache=options.cache)
     if options.csv:
-        print(result.recordings.to_csv(index=False), end="")  # noqa: T201 - a command line prints
+        left_out = dataset.dropped.assign(verdict="drop")
+        table = pd.concat([result.recordings, left_out], ignore_index=True)
+        print(table.to_csv(index=False), end="")  # noqa: T201 - a command line prints
         return 0
     counts = {**result.summary(), **dataset.dropped["reason"].value_counts()}
     _data_heading(f"{dataset.title}, licence: {dataset.licence}", options)
@@ -291,13 +293,13 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="list, audit or download data sets")
     actions = data.add_subparsers(required=True, metavar="ACTION")
     _command(actions, "list", _data_list, "list the data sets")
-    for name, command, text in (
-        ("audit", _data_audit, "look at every recording of a data set"),
-        ("download", _data_download, "fetch a public data set"),
+    for name, command, text, path in (
+        ("audit", _data_audit, "look at every recording of a data set", "the data set itself"),
+        ("download", _data_download, "fetch a public data set", "folder to put its folder into"),
     ):
         action = _command(actions, name, command, text)
         action.add_argument("dataset")
-        action.add_argument("--path", type=Path, help="where the data sets are, or shall be")
+        action.add_argument("--path", type=Path, help=path)
     return parser
 
 

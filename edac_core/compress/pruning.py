@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edac_core.compress import SCHEDULES
 from edac_core.errors import PlanError
-from edac_core.models.backend import tf
+from edac_core.models.backend import keras, tf
 from edac_core.models.training import Epoch, Trainer
 
 import tensorflow_model_optimization as tfmot  # isort: skip - needs the environment of `backend`
@@ -76,8 +76,8 @@ def make_schedule(
 def prunable_weights(model: Any, *, never: Sequence[str] = ()) -> list[Any]:
     """Return the weight variables to prune, in the order of the layers.
 
-    They are those that tfmot would prune, and those that a layer of another kind offers by a
-    method ``get_prunable_weights``, as tfmot's ``PrunableLayer`` does.
+    They are those that tfmot would prune, in nested models too, and those that a layer of another
+    kind offers by a method ``get_prunable_weights``, as tfmot's ``PrunableLayer`` does.
 
     Parameters
     ----------
@@ -87,11 +87,13 @@ def prunable_weights(model: Any, *, never: Sequence[str] = ()) -> list[Any]:
         Names of layers that are left alone.
     """
     layers = [layer for layer in model.layers if layer.name not in never]
-    return [weight for layer in layers for weight in _prunable_weights_of(layer)]
+    return [weight for layer in layers for weight in _prunable_weights_of(layer, never)]
 
 
-def _prunable_weights_of(layer: Any) -> list[Any]:
+def _prunable_weights_of(layer: Any, never: Sequence[str]) -> list[Any]:
     registry = prune_registry.PruneRegistry
+    if isinstance(layer, keras.Model):
+        return prunable_weights(layer, never=never)
     if hasattr(layer, "get_prunable_weights"):
         return list(layer.get_prunable_weights())
     if registry.supports(layer):

@@ -2,7 +2,7 @@
 
 Its layout is `wav/{train,devel,test}_NNNN.wav` and `lab/ComParE2017_Cold.tsv`. The split is the
 official one. Speakers are not published, so no participants are known; the official split keeps
-them apart. The challenge's own release leaves the test labels out.
+them apart. The challenge's own release leaves the test labels out; then the split is left open.
 """
 
 import re
@@ -28,8 +28,9 @@ COUNTS = {"train": (970, 8535), "validation": (1011, 8585), "test": (895, 8656)}
 _NAME = "file_name"
 _LABEL = "Cold (upper respiratory tract infection)"
 _NO_TEST_LABELS = (
-    "The labels of the test recordings are missing, as in the challenge's release: ask the "
-    "corpus's owners for them, as there is no official test set without."
+    "The labels of the test recordings are missing, as in the challenge's release, so a test set "
+    "is drawn from the others, whose speakers may be on both sides: ask the corpus's owners for "
+    "them."
 )
 
 
@@ -44,7 +45,7 @@ def load(*, path: Path | None = None) -> Dataset:
     Returns
     -------
     Dataset
-        Positive means a cold. The split is the official one.
+        Positive means a cold. The split is the official one, or open without test labels.
 
     Raises
     ------
@@ -60,8 +61,15 @@ def load(*, path: Path | None = None) -> Dataset:
         deciding=(_LABEL,),
         problem=_problem,
     )
+    splits = {name: _split(name) for name, _, _ in matched.usable}
+    official = "test" in splits.values()
     rows = [
-        {"recording": name, "path": str(file), "label": LABELS[row[_LABEL]], "split": _split(name)}
+        {
+            "recording": name,
+            "path": str(file),
+            "label": LABELS[row[_LABEL]],
+            "split": splits[name] if official else None,
+        }
         for name, row, file in matched.usable
     ]
     return make_dataset(

@@ -60,7 +60,10 @@ def resolve(entry: str) -> tuple[ModelSpec, str]:
     if not entry.endswith(DEFINITION_SUFFIX):
         return get_model(entry), ""
     definition = read_definition(Path(entry))
-    spec = get_model(entry, definition=definition)
+    try:
+        spec = get_model(entry, definition=definition)
+    except PlanError as error:
+        raise PlanError(f"The model file {entry} is not usable. {error}") from error
     if spec.name in MODELS:
         raise PlanError(
             f"The model of {entry} is called {spec.name!r}, as one that is here; rename it."

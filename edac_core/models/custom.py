@@ -10,10 +10,11 @@ import functools
 import sys
 import types
 from pathlib import Path
+from typing import get_args
 
 from edac_core.errors import PlanError
 from edac_core.frontends import FRONTENDS
-from edac_core.models.spec import ModelSpec
+from edac_core.models.spec import Keep, ModelSpec
 
 SUFFIX = ".py"
 _NAME = "MODEL"
@@ -57,18 +58,19 @@ def define(source: str) -> ModelSpec:
     try:
         exec(compile(source, "<model file>", "exec"), module.__dict__)  # noqa: S102 - the user's own
     except Exception as error:
-        raise PlanError(
-            f"The model file fails ({type(error).__name__}: {error}); mend it."
-        ) from error
+        raise PlanError(f"It fails ({type(error).__name__}: {error}); mend it.") from error
     return _checked(getattr(module, _NAME, None))
 
 
 def _checked(spec: object) -> ModelSpec:
     if not isinstance(spec, ModelSpec):
         raise PlanError(
-            f"The model file defines no {_NAME} of type ModelSpec but {spec!r}; see the guide "
+            f"It defines no {_NAME} of type ModelSpec but {spec!r}; see the guide "
             "docs/own-model.md."
         )
+    if spec.keep not in get_args(Keep):
+        listed = ", ".join(map(repr, get_args(Keep)))
+        raise PlanError(f"The model {spec.name!r} keeps {spec.keep!r}; choose from: {listed}.")
     if spec.frontend not in FRONTENDS:
         listed = ", ".join(FRONTENDS)
         raise PlanError(

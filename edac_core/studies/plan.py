@@ -191,8 +191,9 @@ _TYPES: dict[str, tuple[type, bool, bool]] = {
 def _check(plan: Plan) -> None:
     _check_name("data set", canonical(plan.data.dataset), DATASETS)
     _check_name("protocol", plan.data.protocol, PROTOCOLS)
-    for model in plan.training.models:
-        resolve(model)
+    names = [resolve(model)[0].name for model in plan.training.models]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise PlanError(f"Two models are called {repeated[0]!r}; rename one or list it once.")
     for schedule in plan.compression.schedules:
         _check_name("schedule", schedule, SCHEDULES)
     for precision in plan.compression.precisions:

@@ -1,10 +1,10 @@
 """From usable recordings to the examples of a training, a validation and a test set.
 
 A *recipe* is how a paper made its sets: what it augments, what it balances, what it holds out. A
-*protocol* says how far it is followed. ``paper`` follows it to the letter, so that its figures can
-be compared with the published ones. ``clean`` takes the paper's training set only: participants
-and copies of a recording stay in one set, and what is validated and tested is the recordings as
-they are.
+*protocol* says how far it is followed. ``paper`` follows it whole, so that its figures can be
+compared with the published ones. ``clean`` takes the paper's training set only: participants,
+where they are known, and copies of a recording stay in one set, and what is validated and tested
+is the recordings as they are.
 """
 
 from __future__ import annotations

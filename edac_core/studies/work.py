@@ -68,11 +68,11 @@ def run_job(
     spec = job.spec
     seed_everything(job.training_seed)
     model = spec.build()
-    _check_shapes(model, job, inputs)
-    if start is None:
+    _check_network(model, job, inputs)
+    if job.is_baseline:
         history = _train_baseline(model, spec, job, inputs, on_epoch)
     else:
-        model.set_weights(unpack_weights(start))
+        model.set_weights(unpack_weights(_required(start, job)))
         history = _prune_level(model, spec, job, inputs, on_epoch)
     _free_memory()
     exported = spec.exported(model)
@@ -81,17 +81,18 @@ def run_job(
         achieved_sparsity=sparsity_of(prunable_weights(model, never=spec.never_pruned)),
         seconds=time.perf_counter() - begun,
         history=tuple(asdict(epoch) for epoch in history),
-        weights=pack_weights(model.get_weights()) if job.goes_on else None,
+        weights=_weights_to_keep(model, job),
         environment=_environment() | {"peak_memory_mb": memory.megabytes()},
     )
     _free_memory()
     return result
 
 
-def pack_weights(weights: list[Any]) -> bytes:
-    """Store arrays as NPZ, in order."""
+def pack_weights(weights: list[Any], *, compress: bool = False) -> bytes:
+    """Store arrays as NPZ, in order; compressing pays where most of them are zero."""
     buffer = io.BytesIO()
-    np.savez(buffer, **{f"{index:04d}": weight for index, weight in enumerate(weights)})
+    save = np.savez_compressed if compress else np.savez
+    save(buffer, **{f"{index:04d}": weight for index, weight in enumerate(weights)})
     return buffer.getvalue()
 
 
@@ -108,6 +109,36 @@ def _free_memory() -> None:
     """
     keras.backend.clear_session()
     gc.collect()
+
+
+def _required(start: bytes | None, job: Job) -> bytes:
+    if start is None:
+        raise ModelError(
+            f"The weights that {job.describe()} starts from are not in this store; use another "
+            "--cache folder, where they will be made."
+        )
+    return start
+
+
+def _weights_to_keep(model: Any, job: Job) -> bytes | None:
+    """Return what other jobs may start from, if any may."""
+    if not job.goes_on:
+        return None
+    return pack_weights(model.get_weights(), compress=not job.is_baseline)
+
+
+def _check_network(model: Any, job: Job, inputs: SplitInputs) -> None:
+    _check_shapes(model, job, inputs)
+    if not prunable_weights(model, never=job.spec.never_pruned):
+        raise ModelError(
+            f"The model {job.model!r} has no weights to prune; use layers that tfmot prunes, or "
+            "give yours a method get_prunable_weights."
+        )
+    if any(getattr(layer, "activity_regularizer", None) for layer in model.submodules):
+        raise ModelError(
+            f"The model {job.model!r} regularises activities, which pruning cannot train with; "
+            "regularise weights instead."
+        )
 
 
 def _check_shapes(model: Any, job: Job, inputs: SplitInputs) -> None:

@@ -41,5 +41,5 @@ def test_without_sources_nothing_is_said_of_them():
 
 def test_every_protocol_is_explained_but_an_unknown_one_only_named():
     assert "optimistic" in describe_protocol(study(protocol="paper"))
-    assert "no participant" in describe_protocol(study())
+    assert "no known participant" in describe_protocol(study())
     assert describe_protocol(study(protocol="new")) == "Protocol new."

@@ -123,6 +123,14 @@ def test_layers_that_are_never_pruned_are_left_alone():
     assert third is model.layers[-1].kernel
 
 
+def test_layers_of_nested_models_are_pruned_as_tfmot_does():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)], name="inner")
+    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(1)])
+    shapes = [tuple(weight.shape) for weight in prunable_weights(model)]
+    assert shapes == [(4, 3), (3, 1)]
+    assert len(prunable_weights(model, never=["inner"])) == 1
+
+
 def test_sparsity_is_the_fraction_of_zeros():
     assert sparsity_of([np.array([0.0, -0.0, 1.0]), np.array([2.0])]) == 0.5
 

@@ -1,5 +1,6 @@
 """What `edac data` prints of a data set."""
 
+import csv
 import json
 
 import pytest
@@ -65,7 +66,9 @@ def test_an_audit_of_one_label_says_that_nothing_can_be_said(audited, coswara):
 def test_an_audit_as_csv_is_one_row_a_recording(audited):
     lines = audited("--csv").splitlines()
     assert lines[0].startswith("recording,path,label")
-    assert len(lines) == 9
+    assert len(lines) == 11
+    rows = {row["recording"]: row for row in csv.DictReader(lines)}
+    assert (rows["gone"]["verdict"], rows["gone"]["reason"]) == ("drop", "missing file")
 
 
 def test_a_download_by_hand_is_one_sentence(tmp_path, capsys):

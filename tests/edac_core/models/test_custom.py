@@ -67,13 +67,33 @@ def test_a_changed_file_gives_other_keys(plan):
     [
         ("MODEL = 3", r"defines no MODEL of type ModelSpec but 3"),
         ("", r"defines no MODEL of type ModelSpec but None"),
-        ("def build(:", r"The model file fails \(SyntaxError"),
-        ("import nowhere_at_all", r"The model file fails \(ModuleNotFoundError"),
+        ("def build(:", r"It fails \(SyntaxError"),
+        ("import nowhere_at_all", r"It fails \(ModuleNotFoundError"),
     ],
 )
 def test_a_file_without_a_model_is_a_sentence(text, sentence):
     with pytest.raises(PlanError, match=sentence):
         define(text)
+
+
+def test_an_unknown_choice_of_epoch_is_a_sentence():
+    text = EXAMPLE.read_text().replace("patience=8", 'patience=8, keep="best"')
+    with pytest.raises(PlanError, match=r"keeps 'best'; choose from: 'lowest loss'"):
+        define(text)
+
+
+def test_a_sentence_names_the_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("MODEL = 3")
+    with pytest.raises(PlanError, match=r"model file .*mine.py is not usable. It defines no MODEL"):
+        resolve(str(path))
+
+
+def test_two_networks_of_one_name_are_refused(plan):
+    plan.with_name("other.py").write_text(EXAMPLE.read_text())
+    plan.write_text(PLAN.replace('"cnn", ', '"other.py", '))
+    with pytest.raises(PlanError, match=r"Two models are called 'tiny_net'; rename one"):
+        load_plan(plan)
 
 
 def test_an_unknown_front_end_is_a_sentence():
@@ -94,6 +114,7 @@ def test_a_papers_name_cannot_be_taken(tmp_path):
     [
         (("(302, 15, 1)", "(99, 15, 1)"), r"takes \(99, 15, 1\) but its front-end 'mfcc' gives"),
         (('Dense(1, activation="sigmoid")', "Dense(3)"), r"gives \(3,\); end it in one sigmoid"),
+        (("Dropout(0.3)", "ActivityRegularization(l2=1.0)"), r"regularises activities, which"),
     ],
 )
 def test_a_network_that_does_not_fit_is_a_sentence(change, sentence):

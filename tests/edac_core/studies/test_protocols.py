@@ -143,6 +143,19 @@ def test_squeeze_keeps_the_official_test_set_and_balances_the_rest():
     assert share == pytest.approx(432 / 2301, abs=0.02)
 
 
+def test_squeeze_on_urtic_as_it_is_published():
+    """1,981 cold recordings train and validate, and 505 steps follow, where Squeeze has 585."""
+    sizes = {("train", 1): 970, ("train", 0): 8535, ("validation", 1): 1011,
+             ("validation", 0): 8585, ("test", 1): 895, ("test", 0): 8656}  # fmt: skip
+    names = [part for part, n in sizes.items() for _ in range(n)]
+    rows = recordings(len(names), split=[part for part, _ in names])
+    rows["label"] = [label for _, label in names]
+    found = counts(divide(rows, recipe="squeeze", protocol="paper", seed=0))
+    assert (found["train", 1], found["validation", 1]) == (1609, 372)
+    assert (found["test", 0], found["test", 1]) == (8656, 895)
+    assert 5 * -(-2 * found["train", 1] // 32) == 505
+
+
 def test_squeeze_clean_balances_the_training_set_only():
     rows = official()
     found = counts(divide(rows, recipe="squeeze", protocol="clean", seed=3))

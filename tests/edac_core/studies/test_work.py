@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -8,6 +9,7 @@ import pytest
 import tiny
 from sklearn.metrics import roc_auc_score
 
+from edac_core.errors import ModelError
 from edac_core.measure.size import unpack
 from edac_core.models import MODELS
 from edac_core.models.backend import use_threads
@@ -97,6 +99,21 @@ def test_a_level_starts_from_its_baseline(inputs, baseline):
     level = job(schedule="constant", sparsity=0.1, epochs=1, frequency=1)
     one, other = (run_job(level, inputs, start.weights) for start in (baseline, untrained))
     assert not np.array_equal(one.variants[0].scores.test, other.variants[0].scores.test)
+
+
+def test_a_level_without_weights_to_start_from_is_refused(inputs):
+    level = job(schedule="constant", sparsity=0.1, epochs=1, frequency=1)
+    with pytest.raises(ModelError, match=r"starts from are not in this store; use another --cache"):
+        run_job(level, inputs)
+
+
+def test_levels_hand_their_weights_on_if_others_go_on_from_them(inputs, baseline):
+    level = job(schedule="constant", sparsity=0.5, epochs=1, frequency=1, start="previous")
+    first = run_job(level, inputs, baseline.weights)
+    second = run_job(dataclasses.replace(level, sparsity=0.9), inputs, first.weights)
+    assert second.achieved_sparsity == pytest.approx(0.9, abs=0.01)
+    kept = unpack_weights(first.weights)
+    assert sum((weight == 0).sum() for weight in kept) >= first.achieved_sparsity * 100
 
 
 def digests():

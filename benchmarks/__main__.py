@@ -66,19 +66,17 @@ def run_stages(stages: Mapping[str, Stage], console: Console, *, path: Path) -> 
     list of str
         The stages that failed.
     """
-    results = json.loads(path.read_text("utf-8")) if path.exists() else {}
     failed = []
     for name, measure in stages.items():
         circumstances = _circumstances()
         try:
-            results[name] = circumstances | measure()
+            found = circumstances | measure()
         except Exception:  # noqa: BLE001 - whatever it is, the other stages' results are worth having
             console.print_exception()
             failed.append(name)
             continue
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(results, indent=1), "utf-8")
-        console.print(_TABLES[name](results[name]))
+        _keep({name: found}, path)
+        console.print(_TABLES[name](found))
     return failed
 
 
@@ -130,6 +128,12 @@ def _data() -> Data:
     except DataError:
         return Data(dataset="synthetic")
     return Data(dataset="covid19-cough")
+
+
+def _keep(found: dict[str, Any], path: Path) -> None:
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(kept | found, indent=1), "utf-8")
 
 
 def _circumstances() -> dict[str, Any]:

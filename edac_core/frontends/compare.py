@@ -2,6 +2,10 @@
 
 import functools
 import math
+import multiprocessing
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,7 +64,8 @@ class Compare:
         PlanError
             If openSMILE is not installed.
         """
-        return tuple(_smile().feature_names)
+        names: tuple[str, ...] = _run(_feature_names)
+        return names
 
     def __call__(self, waveform: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Compute the functionals of one waveform.
@@ -84,7 +89,7 @@ class Compare:
         """
         self._refuse_short(waveform)
         clipped = waveform.clip(-1, _HIGHEST_SAMPLE)
-        functionals = np.asarray(_smile()(clipped, self.sample_rate), np.float32).ravel()
+        functionals = _run(_functionals, clipped, self.sample_rate)
         return np.where(np.isfinite(functionals), functionals, np.float32(0))
 
     def _refuse_short(self, waveform: npt.NDArray[np.float32]) -> None:
@@ -94,6 +99,26 @@ class Compare:
                 f"A waveform of {len(waveform)} samples is shorter than the {shortest} samples "
                 f"({_SHORTEST_SECONDS:g} s) that openSMILE needs: leave the recording out."
             )
+
+
+def _run(compute: Callable[..., Any], *arguments: Any) -> Any:
+    """Compute with openSMILE, apart from TensorFlow: in one process they corrupt their memory."""
+    if "tensorflow" not in sys.modules:
+        return compute(*arguments)
+    return _apart().submit(compute, *arguments).result()
+
+
+@functools.cache
+def _apart() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _functionals(waveform: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:
+    return np.asarray(_smile()(waveform, sample_rate), np.float32).ravel()
+
+
+def _feature_names() -> tuple[str, ...]:
+    return tuple(_smile().feature_names)
 
 
 @functools.cache

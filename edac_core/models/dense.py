@@ -42,10 +42,30 @@ def build(name: str, *, hidden_units: Sequence[int], dropout: float = 0.5) -> An
         Untrained network; 39,128,332, 47,905,713 and 65,201,140 trainable parameters for A, B
         and C.
     """
+    return _network(name, hidden_units=hidden_units, dropout=dropout, after_norm=[])
+
+
+def export(model: Any) -> Any:
+    """Return the network to convert: its normalisation kept apart from its first dense layer."""
+    from edac_core.models.layers import Apart  # noqa: PLC0415 - imports TensorFlow
+
+    graph = _network(
+        model.name,
+        hidden_units=HIDDEN_UNITS[model.name],
+        dropout=0.0,
+        after_norm=[Apart(name="apart")],
+    )
+    graph.set_weights(model.get_weights())
+    return graph
+
+
+def _network(
+    name: str, *, hidden_units: Sequence[int], dropout: float, after_norm: Sequence[Any]
+) -> Any:
     from edac_core.models.backend import keras  # noqa: PLC0415 - a spec must not import TensorFlow
 
     layers = keras.layers
-    stack = [keras.Input(INPUT_SHAPE), layers.BatchNormalization(name="norm")]
+    stack = [keras.Input(INPUT_SHAPE), layers.BatchNormalization(name="norm"), *after_norm]
     for number, units in enumerate(hidden_units, start=1):
         stack += [
             layers.Dense(units, activation="sigmoid", name=f"dense{number}"),
@@ -82,6 +102,7 @@ def _spec(name: str) -> ModelSpec:
         fine_tuning_epochs=5,
         fine_tuning_batch_size=32,
         learning_rate=learning_rate,
+        export=export,
         compile_step=True,
     )
 

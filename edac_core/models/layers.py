@@ -32,6 +32,19 @@ class Attention(keras.layers.Layer):  # type: ignore[misc]
         return tf.reduce_sum(sequences * tf.nn.softmax(energies, axis=1), axis=1)
 
 
+class Apart(keras.layers.Layer):  # type: ignore[misc]
+    """Passes its input on, and keeps the converter from folding what is before into what is after.
+
+    The converter folds a normalisation into the dense layer behind it. In int8 that ruins both: the
+    weights then span as many orders of magnitude as the features do, and so do the activations
+    that are quantised as they come.
+    """
+
+    def call(self, values: Any) -> Any:
+        """Return the values; no finite float32 is below the limit."""
+        return tf.maximum(values, tf.float32.min)
+
+
 class HoistedLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """An LSTM whose input projection is one matrix product for all time steps.
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from edac_core.compress.pruning import prunable_weights
+from edac_core.compress.quantization import convert
 from edac_core.models import get_model
+from edac_core.models.training import seed_everything
+from edac_core.runtime import Variant
 
 FEATURES = 6_373
 HIDDEN = {
@@ -47,6 +50,29 @@ def test_prunes_its_kernels_only(named):
     shapes = [tuple(weight.shape) for weight in prunable_weights(model)]
     widths = (FEATURES, *HIDDEN[name], 2)
     assert shapes == list(itertools.pairwise(widths))
+
+
+@pytest.fixture(scope="module")
+def heard():
+    """Functionals as openSMILE gives them: each of a magnitude of its own, from 1e-6 to 1e9."""
+    rng = np.random.default_rng(5)
+    scales = 10.0 ** rng.uniform(-6, 9, FEATURES)
+    return (rng.normal(1, 1, (40, FEATURES)) * scales).astype(np.float32)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("int8", 0.02)])
+def test_scores_as_keras_does_once_converted(heard, precision, tolerance):
+    spec = get_model("dense_a")
+    seed_everything(5)
+    model = spec.build()
+    gamma, beta, *rest = model.get_weights()
+    mean, variance = heard.mean(axis=0), heard.var(axis=0)
+    # A sharper first kernel, so that scores differ from recording to recording.
+    model.set_weights([gamma, beta, mean, variance, 6 * rest[2], *rest[3:]])
+    expected = model.predict(heard, verbose=0)[:, 1]
+    assert expected.std() > 0.01
+    scores = Variant(convert(spec.exported(model), precision)).score(heard)
+    np.testing.assert_allclose(scores, expected, atol=tolerance)
 
 
 def test_the_rate_is_divided_by_the_epoch():

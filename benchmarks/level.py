@@ -26,6 +26,7 @@ from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.contest import SEED, Say, answer, run_alone, seconds_of, take_turns
+from benchmarks.scoring import one_at_a_time
 from edac_core.compress import PRECISIONS
 from edac_core.locations import local_cache
 from edac_core.models import get_model
@@ -156,22 +157,13 @@ def plain_tfmot(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]
 def _convert_and_predict(
     tf: Any, model: Any, precision: str, inputs: SplitInputs
 ) -> dict[str, Any]:
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - timed by the caller
-
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
     content = converter.convert()
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    scores = []
-    for recording in inputs.test.features:
-        interpreter.set_tensor(source["index"], recording[np.newaxis])
-        interpreter.invoke()
-        scores.append(float(interpreter.get_tensor(sink["index"])[0, 0]))
+    scores = one_at_a_time(content)(inputs.test.features)
     auc = float(roc_auc_score(inputs.test.labels, scores))
     return {"auc": auc, "zip_bytes": _zip_bytes(content)}
 

@@ -17,7 +17,7 @@ import streamlit as st
 from dashboard.theme import model_title
 from edac_core import locations
 from edac_core.errors import StoreError
-from edac_core.studies.compare import compare, summarise_comparison
+from edac_core.studies.compare import compare_variants, summarise_comparison
 from edac_core.studies.select import CONFIGURATION, summarise, summarise_groups
 from edac_core.studies.store import Store
 
@@ -197,7 +197,9 @@ def _read_figures(shelf: Shelf, name: str, protocol: str) -> Figures:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _read_comparison(shelf: Shelf, name: str, model: str) -> pd.DataFrame:
     with shelf.open() as store:
-        return summarise_comparison(compare(store, name, model=model), store.variants(name))
+        variants = store.variants(name)
+        variants = variants[variants["model"] == model]
+        return summarise_comparison(compare_variants(variants, store.scores), variants)
 
 
 def _renamed(study: Study, identifier: str) -> Study:

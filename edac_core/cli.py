@@ -20,7 +20,7 @@ from edac_core.datasets.location import data_root
 from edac_core.errors import EdacError, StoreError
 from edac_core.locations import SHIPPED, local_cache
 from edac_core.progress import libraries_write_to, reporter
-from edac_core.studies.compare import compare, in_full
+from edac_core.studies.compare import compare_variants, in_full
 from edac_core.studies.plan import load_plan
 from edac_core.studies.store import Store
 
@@ -122,7 +122,7 @@ def _status(options: argparse.Namespace) -> int:
 def _table(options: argparse.Namespace) -> int:
     store = _store_of(options.study, options.cache)
     variants = store.variants(options.study)
-    table = in_full(variants, compare(store, options.study))
+    table = in_full(variants, compare_variants(variants, store.scores))
     _show(table if options.csv or options.json else _for_people(table), options)
     return 0
 

@@ -26,12 +26,12 @@ from dashboard.charts import (
     value_axis,
 )
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
+from edac_core.papers import MEBIBYTE
 
 MOST_LABELS = 9
 _FAINT = "24"  # Opacity, as the last digits of a colour.
 _SAME = 1e-9
 _FEWEST_OF_A_CURVE = 3
-_MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _published_sentence(row: pd.Series, figure: str) -> str:
     if pd.isna(row["uar"]):
         return f"{row['paper']} published {figure} at {write.per_cent(row['sparsity'])}"
     return (
-        f"{row['paper']} published {figure} ({row['zip_bytes'] / _MEBIBYTE:.1f} MiB) at "
+        f"{row['paper']} published {figure} ({row['zip_bytes'] / MEBIBYTE:.1f} MiB) at "
         f"{write.per_cent(row['sparsity'])}, with a UAR of {row['uar']:.2f} on other recordings"
     )
 

@@ -80,7 +80,7 @@ def _folder(path: Path | None) -> Path:
     folder = (path or data_root() / NAME).expanduser().resolve()
     if any(folder.glob("*.json")):
         return folder
-    return require_folder(NAME, path=path, marker=METADATA)
+    return require_folder(NAME, path=folder, marker=METADATA)
 
 
 def _rows(folder: Path) -> list[Row]:

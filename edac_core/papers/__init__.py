@@ -8,6 +8,9 @@ import pandas as pd
 EDAC = "EDAC"
 SQUEEZE = "Squeeze for Sneeze"
 
+MEBIBYTE = 2**20
+"""What Squeeze for Sneeze calls a MB."""
+
 _EDAC_MODELS = {"cnn": "CNN", "cnn_lstm": "CNN-LSTM"}
 _SQUEEZE_MODELS = {"dense_a": "A", "dense_b": "B", "dense_c": "C"}
 _SQUEEZE_VARIANTS = {
@@ -15,7 +18,7 @@ _SQUEEZE_VARIANTS = {
     "int8": {"quantised": 0.0, "pruned+quantised": 0.9},
 }
 _CURVE = ["paper", "sparsity", "auc", "auc_std", "uar", "zip_bytes", "latency_ms"]
-_MEGABYTE, _MEBIBYTE = 1e6, 2**20
+_MEGABYTE = 1e6
 
 
 def edac_tables() -> pd.DataFrame:
@@ -103,7 +106,7 @@ def _squeeze_curve(model: str, schedule: str, precision: str) -> pd.DataFrame:
     table = table.assign(
         paper=SQUEEZE,
         sparsity=table["variant"].map(_SQUEEZE_VARIANTS.get(precision, {})),
-        zip_bytes=table["zip_mebibytes"] * _MEBIBYTE,
+        zip_bytes=table["zip_mebibytes"] * MEBIBYTE,
     )
     most = 1.0 if schedule == "polynomial" else 0.0
     return table[(table["model"] == model) & (table["sparsity"] <= most)]

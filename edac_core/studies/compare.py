@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from edac_core.measure.significance import combine_p_values, mcnemar
+from edac_core.papers import MEBIBYTE
 from edac_core.studies.jobs import BASELINE
 from edac_core.studies.select import CONFIGURATION, RUN, is_reference
-from edac_core.studies.store import Store
 
 COMPARISON = ["only_baseline_right", "only_variant_right", "mcnemar_p"]
-MIB = 2**20
 
 _TABLE = [
     "model", "protocol", "schedule", "sparsity", "precision", "split_seed", "training_seed",
@@ -29,18 +28,17 @@ Scores = Callable[[str], pd.DataFrame]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def compare(store: Store, study: str, *, model: str | None = None) -> pd.DataFrame:
-    """Test each variant of a study against the float32 baseline of its run.
+def compare_variants(variants: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """Test each variant against the float32 baseline of its run.
 
     Both decide the same test examples, each at its own threshold, as chosen on validation.
 
     Parameters
     ----------
-    store : Store
-    study : str
-        Name of the study.
-    model : str, optional
-        Compare the variants of this network only.
+    variants : DataFrame
+        As `Store.variants` returns it, or the rows of some networks of it.
+    scores : callable
+        Gives the scores of a variant by its key, as `Store.scores` does.
 
     Returns
     -------
@@ -49,27 +47,6 @@ def compare(store: Store, study: str, *, model: str | None = None) -> pd.DataFra
         ``only_variant_right``, how many test examples only one of the two decides rightly, and
         ``mcnemar_p`` (McNemar's exact test; 1 for the baseline itself). Variants whose run has no
         baseline yet are left out.
-
-    Raises
-    ------
-    StoreError
-        If the store cannot be read.
-    """
-    variants = store.variants(study)
-    if model is not None:
-        variants = variants[variants["model"] == model]
-    return compare_variants(variants, store.scores)
-
-
-def compare_variants(variants: pd.DataFrame, scores: Scores) -> pd.DataFrame:
-    """Test variants against the float32 baseline of their run; see `compare`.
-
-    Parameters
-    ----------
-    variants : DataFrame
-        As `Store.variants` returns it.
-    scores : callable
-        Gives the scores of a variant by its key, as `Store.scores` does.
     """
     # Decisions can be paired only where the same examples were scored in the same order.
     runs = variants.groupby([*RUN, "split"])
@@ -83,7 +60,7 @@ def summarise_comparison(comparison: pd.DataFrame, variants: pd.DataFrame) -> pd
     Parameters
     ----------
     comparison, variants : DataFrame
-        As `compare` and `Store.variants` return them.
+        As `compare_variants` and `Store.variants` return them.
 
     Returns
     -------
@@ -102,20 +79,20 @@ def in_full(variants: pd.DataFrame, comparison: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     variants, comparison : DataFrame
-        As `Store.variants` and `compare` return them.
+        As `Store.variants` and `compare_variants` return them.
 
     Returns
     -------
     DataFrame
         One row a variant, by run, the baseline first: what identifies it; AUC with its interval,
-        UAR, sensitivity, specificity, threshold; the columns of `compare`; sizes in bytes and
-        (``zip_mib``, ``raw_mib``) in MiB; weights, those that are zero (``zero_weights``,
+        UAR, sensitivity, specificity, threshold; the columns of `compare_variants`; sizes in
+        bytes and (``zip_mib``, ``raw_mib``) in MiB; weights, those that are zero (``zero_weights``,
         ``zero_percent``) and those that are not; latencies; the file's digest.
     """
     zeros = variants["weights"] - variants["nonzero_weights"]
     table = variants.join(comparison, on="key").assign(
-        zip_mib=variants["zip_bytes"] / MIB,
-        raw_mib=variants["raw_bytes"] / MIB,
+        zip_mib=variants["zip_bytes"] / MEBIBYTE,
+        raw_mib=variants["raw_bytes"] / MEBIBYTE,
         zero_weights=zeros,
         zero_percent=100 * zeros / variants["weights"],
     )

@@ -324,7 +324,7 @@ def _groups(keys: list[str], store: Store) -> Iterator[list[str]]:
     sizes = store.raw_bytes(keys)
     group: list[str] = []
     for key in keys:
-        held = sum(sizes[held] for held in group)
+        held = sum(sizes[other] for other in group)
         if group and (len(group) == _LATENCY_GROUP or held + sizes[key] > _LATENCY_BYTES):
             yield group
             group = []

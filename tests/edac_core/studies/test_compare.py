@@ -6,7 +6,7 @@ from scipy import stats
 
 from edac_core.locations import SHIPPED
 from edac_core.measure.significance import combine_p_values
-from edac_core.studies.compare import compare, compare_variants, in_full, summarise_comparison
+from edac_core.studies.compare import compare_variants, in_full, summarise_comparison
 from edac_core.studies.store import Store
 
 BASELINE = {**stored.CONFIG, "schedule": "none", "sparsity": 0.0}
@@ -18,6 +18,13 @@ def with_baseline(filled, split):
     filled.put_job("base", BASELINE, split.key, stored.make_result(split, "float32", "int8"))
     filled.claim("study", ["job", "base"])
     return filled
+
+
+def compared(store, *, model=None):
+    variants = store.variants("study")
+    if model is not None:
+        variants = variants[variants["model"] == model]
+    return compare_variants(variants, store.scores)
 
 
 def variants_of(*rows):
@@ -83,7 +90,7 @@ def test_nothing_is_compared_across(column):
 
 
 def test_without_its_baseline_a_run_is_left_out(filled):
-    comparison = compare(filled, "study")
+    comparison = compared(filled)
     assert comparison.empty
     variants = filled.variants("study")
     assert summarise_comparison(comparison, variants).empty
@@ -94,7 +101,7 @@ def test_without_its_baseline_a_run_is_left_out(filled):
 
 def test_a_study_is_compared_from_its_store(with_baseline):
     variants = with_baseline.variants("study").set_index("key")
-    comparison = compare(with_baseline, "study")
+    comparison = compared(with_baseline)
     assert set(comparison.index) == set(variants.index)
 
     def right(key):
@@ -112,15 +119,15 @@ def test_one_model_of_a_study(with_baseline, split):
     config = {**BASELINE, "model": "other"}
     with_baseline.put_job("other", config, split.key, stored.make_result(split, "float32"))
     with_baseline.claim("study", ["job", "base", "other"])
-    assert compare(with_baseline, "study", model="other").index.tolist() == ["other-float32"]
-    assert len(compare(with_baseline, "study")) == 5
+    assert compared(with_baseline, model="other").index.tolist() == ["other-float32"]
+    assert len(compared(with_baseline)) == 5
 
 
 def test_the_full_table_has_zeros_and_mebibytes(with_baseline):
     variants = with_baseline.variants("study").assign(
         zip_bytes=3 * 2**20, raw_bytes=2**19, weights=200, nonzero_weights=50
     )
-    table = in_full(variants, compare(with_baseline, "study"))
+    table = in_full(variants, compared(with_baseline))
     assert table["schedule"].tolist() == ["none", "none", "constant", "constant"]
     assert (table["zip_mib"] == 3).all()
     assert (table["raw_mib"] == 0.5).all()

@@ -1,7 +1,8 @@
 """The page's address is its state: a link reopens what its sender saw.
 
 What the viewer does with a widget wins over the address; an address that the page did not write
-itself (a link, the browser's back button) wins over the widgets.
+itself (a link, the browser's back button) wins over the widgets. A page that is opened by the
+navigation, with nothing in its address, goes on with what was chosen on the page before.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import streamlit as st
 T = TypeVar("T")
 
 _WRITTEN, _ASKED, _COMPLAINTS, _TOUCHED = "_written", "_asked", "_complaints", "_touched"
+_CARRIED, _BY_LINK = "_carried", "_by_link"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ def arrive(fields: Sequence[Field]) -> None:
     if touched or asked == state.get(_WRITTEN):
         state[_ASKED] = {}
         return
-    state[_ASKED] = {key: text for key, text in asked.items() if text is not None}
+    state[_BY_LINK] = any(text is not None for text in asked.values())
+    known = asked if state[_BY_LINK] else state.get(_CARRIED, {})
+    state[_ASKED] = {key: known[key] for key in asked if known.get(key) is not None}
     state[_COMPLAINTS] = {}
     for field in fields:
         state.pop(field.key, None)
@@ -72,6 +76,7 @@ def write(fields: Sequence[Field]) -> None:
     """Write the choices into the address."""
     written = {field.key: field.write(st.session_state[field.key]) for field in fields}
     st.session_state[_WRITTEN] = written
+    st.session_state[_CARRIED] = st.session_state.get(_CARRIED, {}) | written
     if st.query_params.to_dict() != written:
         st.query_params.from_dict(written)
 
@@ -80,9 +85,14 @@ def _option_written(field: Field, options: Sequence[T], text: str, *, default: T
     for option in options:
         if field.same(field.write(option), text):
             return option
+    if st.session_state[_BY_LINK]:
+        _complain(field, options, text, default=default)
+    return default
+
+
+def _complain(field: Field, options: Sequence[T], text: str, *, default: T) -> None:
     offered = ", ".join(field.write(option) for option in options)
     st.session_state[_COMPLAINTS][field.key] = (
         f"The address asks for {field.noun} “{text[:60]}”, which is not here: showing "
         f"“{field.write(default)}” instead (there is {offered})."
     )
-    return default

@@ -26,16 +26,25 @@ class Page:
     icon: str
 
 
-PAGES = (Page("app.py", "Trade-offs", ":material/scatter_plot:"),)
+PAGES = (
+    Page("app.py", "Trade-offs", ":material/scatter_plot:"),
+    Page("pages/compare.py", "Compare on a cough", ":material/compare_arrows:"),
+    Page("pages/listen.py", "Listen and look", ":material/graphic_eq:"),
+    Page("pages/run.py", "Run a study", ":material/play_circle:"),
+    Page("pages/inspect.py", "Inspect a variant", ":material/frame_inspect:"),
+    Page("pages/papers.py", "Papers", ":material/article:"),
+    Page("pages/data.py", "Data", ":material/dataset:"),
+)
 
 
-def begin(title: str) -> None:
-    """Set the page up and draw its title and the navigation; call it first."""
-    st.set_page_config(page_title=f"{title} - {NAME}", layout="wide")
+def begin(script: str) -> None:
+    """Set a page of `PAGES` up and draw the navigation and its title; call it first."""
+    (page,) = [page for page in PAGES if page.script == script]
+    st.set_page_config(page_title=f"{page.title} - {NAME}", layout="wide")
     with st.sidebar:
-        for page in PAGES:
-            st.page_link(page.script, label=page.title, icon=page.icon)
-    st.subheader(f"{NAME}: {PROMISE}", anchor=False)
+        for other in PAGES:
+            st.page_link(other.script, label=other.title, icon=other.icon)
+    st.subheader(page.title if page is not PAGES[0] else f"{NAME}: {PROMISE}", anchor=False)
 
 
 def draw_problems(sentences: Iterable[str]) -> None:

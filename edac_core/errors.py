@@ -27,3 +27,7 @@ class ModelError(EdacError):
 
 class StoreError(EdacError):
     """A study store cannot be read or written."""
+
+
+class ApartError(EdacError):
+    """Work in a process apart took too long or too much, or ended the process."""

@@ -1,0 +1,81 @@
+"""Choosing a study, one of its networks and one of its variants; the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard import address, choices, frame
+from dashboard.choices import MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
+from dashboard.studies import Study, read_figures
+from dashboard.theme import PRECISIONS, SCHEDULES
+from edac_core.errors import StoreError
+
+
+def pick_study(studies: Sequence[Study]) -> Study:
+    """Let the viewer choose a study."""
+    by_identifier = {study.identifier: study for study in studies}
+    titles = {study.identifier: study.title for study in studies}
+    chosen = _picker(STUDY, "Study", list(by_identifier), write=titles.__getitem__)
+    return by_identifier[chosen]
+
+
+def pick_network(study: Study) -> Network | None:
+    """Let the viewer choose one of a study's networks; None, and why, if there is none."""
+    try:
+        figures = read_figures(study)
+    except StoreError as error:
+        frame.draw_problems([str(error)])
+        return None
+    models = list(figures.summary["model"].unique())
+    if not models:
+        frame.draw_problems([
+            f"The study “{study.title}” has no finished variant yet; come back when its run has "
+            "got further, or choose another study."
+        ])  # fmt: skip
+        return None
+    model = _picker(MODEL, "Model", models, write=study.title_of)
+    return Network(study, figures, model)
+
+
+def pick_rest(network: Network) -> None:
+    """Let the viewer choose precision and schedule, and settle what the slider offers."""
+    precision = _picker(
+        PRECISION, "Precision", network.precisions,
+        default=str(network.start["precision"]),
+        help="How a weight is stored. " + _explained(PRECISIONS, network.precisions),
+    )  # fmt: skip
+    schedule = _picker(
+        SCHEDULE, "Schedule", network.schedules,
+        default=choices.default_schedule(network),
+        help="How pruning goes about it. " + _explained(SCHEDULES, network.schedules),
+    )  # fmt: skip
+    levels = network.levels(schedule=schedule, precision=precision)
+    address.settle(SPARSITY, levels, default=choices.default_level(network, levels))
+    row = network.row(
+        schedule=schedule, sparsity=st.session_state[SPARSITY.key], precision=precision
+    )
+    numbers = [str(number) for number in range(1, len(network.runs) + 1)]
+    address.settle(RUN, numbers, default=choices.default_run(network, row))
+
+
+def _picker(
+    field: address.Field,
+    label: str,
+    options: Sequence[str],
+    *,
+    default: str | None = None,
+    write: Callable[[str], str] = str,
+    help: str | None = None,  # noqa: A002 - Streamlit's name
+) -> str:
+    address.settle(field, options, default=default or options[0])
+    chosen = st.selectbox(
+        label, options, key=field.key, format_func=write, help=help, on_change=address.touch
+    )
+    return str(chosen)
+
+
+def _explained(looks: Any, names: Sequence[str]) -> str:
+    return "; ".join(f"**{name}**: {looks[name].help}" for name in names if name in looks) + "."

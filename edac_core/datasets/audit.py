@@ -37,6 +37,7 @@ REASONS = (
 )
 """Why a recording is dropped; the first that holds is given."""
 
+_COPIED = ("contradictory labels", "duplicate")
 _FEWEST_PER_LABEL = 2
 
 Labels = npt.NDArray[np.int64]
@@ -78,6 +79,27 @@ class Audit:
         counts = self.recordings["reason"].value_counts()
         found = {reason: int(counts[reason]) for reason in REASONS if reason in counts}
         return {"usable": int(counts.get("", 0)), **found}
+
+    def copies(self) -> pd.DataFrame:
+        """Put recordings of the same decoded content together.
+
+        Those that are dropped for what they hold (empty, too short, silent) are left out: they are
+        alike because there is nothing in them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The rows of `recordings` that share their content with another, by sound and name, with
+            the column sound in front: 0 for the first sound, and so on in the order of their first
+            names. The rows of one sound either all have the reason "contradictory labels", or the
+            first is the kept one and the others are its duplicates.
+        """
+        table = self.recordings[self.recordings["reason"].isin(["", *_COPIED])]
+        table = table.sort_values("recording")
+        shared = table[table.duplicated("content", keep=False)]
+        numbered = shared.assign(sound=shared.groupby("content", sort=False).ngroup())
+        ordered = numbered.sort_values(["sound", "recording"], ignore_index=True)
+        return ordered[["sound", *self.recordings.columns]]
 
 
 def audit(dataset: Dataset, *, cache: Path | None = None, workers: int = 2) -> Audit:

@@ -85,6 +85,37 @@ def test_duplicates_that_disagree_are_all_dropped(build):
     assert verdicts(done) == {**dict.fromkeys("abc", "contradictory labels"), "d": ""}
 
 
+def by_comparing_all_pairs(table):
+    """The sets of names that sound alike, by looking at each pair of rows."""
+    heard = table[table["reason"].isin(["", "duplicate", "contradictory labels"])]
+    rows = list(zip(heard["recording"], heard["content"], strict=True))
+    alike = {
+        frozenset(other for other, content in rows if content == mine) for _, mine in rows
+    }  # fmt: skip
+    return {names for names in alike if len(names) > 1}
+
+
+def test_copies_are_what_comparing_all_pairs_finds(build):
+    rng = np.random.default_rng(0)
+    rows = [(f"r{i:02d}", int(rng.integers(2)), int(rng.integers(12))) for i in range(30)]
+    silence = np.zeros(8_000)
+    done = build(*rows, ("s1", 0, silence), ("s2", 1, silence), ("x", 0, b"?"), ("y", 0, b"?"))
+    copies = done.copies()
+    found = copies.groupby("sound")["recording"].agg(frozenset)
+    assert set(found) == by_comparing_all_pairs(done.recordings)
+    assert copies["sound"].is_monotonic_increasing
+    assert copies.groupby("sound")["recording"].first().is_monotonic_increasing
+    for _, rows in copies.groupby("sound"):
+        contradictory = rows["label"].nunique() == 2
+        first, *others = rows["reason"]
+        assert first == ("contradictory labels" if contradictory else "")
+        assert set(others) == {"contradictory labels" if contradictory else "duplicate"}
+
+
+def test_recordings_that_differ_have_no_copies(build):
+    assert build(("a", 1, 1), ("b", 0, 2)).copies().empty
+
+
 def test_silent_recordings_are_not_duplicates_of_each_other(build):
     done = build(("a", 1, np.zeros(8_000)), ("b", 0, np.zeros(8_000)))
     assert set(verdicts(done).values()) == {"silent"}

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import edac_core
+from edac_core import studies
 from edac_core.frontends import FRONTENDS
 from edac_core.models import ModelSpec, get_model, resolve
 from edac_core.studies.plan import Plan
 
-BASELINE = "none"
+BASELINE = studies.BASELINE
 _PACKAGE = Path(edac_core.__file__).parent
 # What decides a variant's bytes and scores. Reading, running and showing studies does not.
 _COMPUTING = ("audio.py", "augment.py", "runtime.py", "frontends", "models", "compress",

@@ -5,16 +5,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
-import audiomentations
 import numpy as np
 import numpy.typing as npt
-from audiomentations.core.transforms_interface import BaseWaveformTransform as Transform
 
 from edac_core.audio import SAMPLE_RATE
 from edac_core.errors import AudioError, PlanError
+from edac_core.operations import RECIPES, Operation, Transform
 
 Waveform = npt.NDArray[np.float32]
 Spectrogram = npt.NDArray[np.float32]
@@ -40,21 +40,24 @@ COUGHVID_POSITIVE = (
 WIDEST_MASK = 30
 """F and T: most bands and most frames that one mask of SpecAugment covers."""
 
-# The versions that the papers used knew no other method; newer ones default to another.
-_METHOD = "librosa_phase_vocoder"
-
 # audiomentations draws from the interpreter's one global generator.
 _GLOBAL_GENERATOR = Lock()
 
 _STEP = re.compile(r"(?P<name>[^:]*)(:(?P<draw>[1-9][0-9]*))?")
 
 
-def specaugment(spectrogram: Spectrogram, generator: np.random.Generator) -> Spectrogram:
+def specaugment(
+    spectrogram: Spectrogram,
+    generator: np.random.Generator,
+    *,
+    most_bands: int = WIDEST_MASK,
+    most_frames: int = WIDEST_MASK,
+) -> Spectrogram:
     """Cover a run of bands and a run of frames with the mean.
 
     Park's spectrograms are normalised to a mean of 0, which is what their masks hold. Nothing
-    is warped in time. Each width is drawn from 0 to `WIDEST_MASK`, both included, then each
-    place at which that width fits is equally likely.
+    is warped in time. Each width is drawn from 0 to the most that it may be, both included, then
+    each place at which that width fits is equally likely.
 
     Parameters
     ----------
@@ -62,6 +65,8 @@ def specaugment(spectrogram: Spectrogram, generator: np.random.Generator) -> Spe
         In dB.
     generator : np.random.Generator
         Where the masks' widths and places are drawn from.
+    most_bands, most_frames : int
+        F and T: how many bands and how many frames are covered at most.
 
     Returns
     -------
@@ -73,35 +78,61 @@ def specaugment(spectrogram: Spectrogram, generator: np.random.Generator) -> Spe
     Park et al. (2019), "SpecAugment", section 2; F = T = 30 from EDAC (2023). audiomentations'
     SpecFrequencyMask covers bands with their own mean, and has no mask of frames.
     """
+    bands, frames = spectrogram.shape
+    masks = draw_masks(bands, frames, generator, most_bands=most_bands, most_frames=most_frames)
     masked = spectrogram.copy()
     mean = spectrogram.mean()
-    bands, frames = (_span(size, generator) for size in spectrogram.shape)
-    masked[bands, :] = mean
-    masked[:, frames] = mean
+    masked[masks.bands, :] = mean
+    masked[:, masks.frames] = mean
     return masked
 
 
-def _span(size: int, generator: np.random.Generator) -> slice:
-    width = min(int(generator.integers(WIDEST_MASK, endpoint=True)), size)
+class Masks(NamedTuple):
+    """The runs of bands and of frames that are covered."""
+
+    bands: slice
+    frames: slice
+
+
+def draw_masks(
+    bands: int,
+    frames: int,
+    generator: np.random.Generator,
+    *,
+    most_bands: int = WIDEST_MASK,
+    most_frames: int = WIDEST_MASK,
+) -> Masks:
+    """Draw what `specaugment` covers.
+
+    Parameters
+    ----------
+    bands, frames : int
+        Of the spectrogram.
+    generator, most_bands, most_frames
+        As in `specaugment`.
+
+    Returns
+    -------
+    Masks
+        Slices of the rows and of the columns.
+    """
+    return Masks(
+        _span(bands, generator, most=most_bands), _span(frames, generator, most=most_frames)
+    )
+
+
+def _span(size: int, generator: np.random.Generator, *, most: int) -> slice:
+    width = min(int(generator.integers(most, endpoint=True)), size)
     start = int(generator.integers(size - width, endpoint=True))
     return slice(start, start + width)
 
 
-def _edac(*, slowest: float, fastest: float, stretch_probability: float) -> list[Transform]:
-    return [
-        audiomentations.TimeStretch(slowest, fastest, method=_METHOD, p=stretch_probability),
-        audiomentations.PitchShift(-2, 4, method=_METHOD, p=1.0),
-        audiomentations.Shift(-0.5, 0.5, rollover=True, fade_duration=0.0, p=0.8),
-        audiomentations.Trim(top_db=30.0, p=1.0),
-        audiomentations.Gain(-12.0, 12.0, p=1.0),
-        audiomentations.PolarityInversion(p=0.8),
-    ]
+def _built(operations: Sequence[Operation]) -> list[Transform]:
+    return [operation.build() for operation in operations]
 
 
 AUGMENTATIONS: Mapping[str, Callable[[], list[Transform]]] = {
-    "aug1": lambda: _edac(slowest=0.7, fastest=1.4, stretch_probability=0.9),
-    "aug2": lambda: _edac(slowest=0.8, fastest=1.25, stretch_probability=0.5),
-    "pitch_down": lambda: [audiomentations.PitchShift(-4, -4, method=_METHOD, p=1.0)],
+    name: partial(_built, operations) for name, operations in RECIPES.items()
 }
 """Builders of EDAC's augmentations of waveforms, by name: transforms in order."""
 
@@ -301,6 +332,80 @@ def copies(waveform: Waveform, *, seed: int, sample_rate: int = SAMPLE_RATE) -> 
     return apply_each(waveform, EDAC_COPIES, seed=seed, sample_rate=sample_rate)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one operation.
+
+    Parameters
+    ----------
+    operation : Operation
+        Which.
+    applied : bool
+        Whether it was, by its probability.
+    amount : float or None
+        What it drew, in the unit of its parameters; None where it draws nothing.
+    samples : int
+        How long the waveform is after it.
+    """
+
+    operation: Operation
+    applied: bool
+    amount: float | None
+    samples: int
+
+
+def perform(
+    waveform: Waveform,
+    operations: Sequence[Operation],
+    *,
+    step: Step,
+    seed: int,
+    sample_rate: int = SAMPLE_RATE,
+) -> tuple[Waveform, tuple[Outcome, ...]]:
+    """Perform operations as a step of a pipeline, and tell what they drew.
+
+    Parameters
+    ----------
+    waveform, seed, sample_rate
+        As in `apply`.
+    operations : sequence of Operation
+        In order; those of `RECIPES[step.name]` give what `apply` gives.
+    step : Step
+        Where in the pipeline it stands decides what is drawn.
+
+    Returns
+    -------
+    waveform : np.ndarray, shape (m,), float32
+        The result.
+    outcomes : tuple of Outcome
+        One an operation.
+
+    Raises
+    ------
+    AudioError
+        If nothing is left of the waveform, or it is not finite.
+    """
+    _refuse_unusable(waveform, name=step.name)
+    transforms = _built(operations)
+    # All is drawn before anything is applied: what librosa imports on its first call draws too.
+    with _seeded(step.entropy(seed)):
+        for transform in transforms:
+            transform.randomize_parameters(waveform, sample_rate)
+    outcomes = []
+    for operation, transform in zip(operations, transforms, strict=True):
+        transform.freeze_parameters()
+        waveform = np.asarray(transform(waveform, sample_rate), np.float32)
+        outcomes.append(_outcome(operation, transform, samples=len(waveform)))
+    _refuse_unusable(waveform, name=step.name)
+    return waveform, tuple(outcomes)
+
+
+def _outcome(operation: Operation, transform: Transform, *, samples: int) -> Outcome:
+    applied = bool(transform.parameters["should_apply"])
+    amount = operation.drawn(transform.parameters) if applied else None
+    return Outcome(operation, applied, amount, samples)
+
+
 def _step(word: str, position: int, pipeline: str) -> Step:
     match = _STEP.fullmatch(word)
     if match is None:
@@ -328,17 +433,9 @@ def _waveform_steps(pipeline: str) -> tuple[Step, ...]:
 
 
 def _transformed(waveform: Waveform, step: Step, *, seed: int, sample_rate: int) -> Waveform:
-    _refuse_unusable(waveform, name=step.name)
-    transforms = AUGMENTATIONS[step.name]()
-    # All is drawn before anything is applied: what librosa imports on its first call draws too.
-    with _seeded(step.entropy(seed)):
-        for transform in transforms:
-            transform.randomize_parameters(waveform, sample_rate)
-    for transform in transforms:
-        transform.freeze_parameters()
-        waveform = np.asarray(transform(waveform, sample_rate), np.float32)
-    _refuse_unusable(waveform, name=step.name)
-    return waveform
+    operations = RECIPES[step.name]
+    transformed, _ = perform(waveform, operations, step=step, seed=seed, sample_rate=sample_rate)
+    return transformed
 
 
 def _refuse_unusable(waveform: Waveform, *, name: str) -> None:

@@ -22,8 +22,9 @@ from edac_core.studies.plan import Plan
 BASELINE = studies.BASELINE
 _PACKAGE = Path(edac_core.__file__).parent
 # What decides a variant's bytes and scores. Reading, running and showing studies does not.
-_COMPUTING = ("audio.py", "augment.py", "runtime.py", "frontends", "models", "compress",
-              "measure/discrimination.py", "measure/size.py", "studies/work.py")  # fmt: skip
+_COMPUTING = ("audio.py", "augment.py", "operations.py", "runtime.py", "frontends", "models",
+              "compress", "measure/discrimination.py", "measure/size.py",
+              "studies/work.py")  # fmt: skip
 _LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy",
               "scipy", "librosa", "soxr", "audiomentations", "soundfile")  # fmt: skip
 

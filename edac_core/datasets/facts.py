@@ -99,7 +99,7 @@ def measure(path: str) -> Facts:
         return Facts(problem="empty", detail=str(error))
     except AudioError as error:
         return Facts(problem="undecodable", detail=str(error))
-    return _facts(sound)
+    return describe(sound)
 
 
 def gather(paths: Sequence[str], *, cache: Path | None = None, workers: int = 2) -> pd.DataFrame:
@@ -148,7 +148,8 @@ def _measure_all(paths: list[str], *, workers: int) -> list[Facts]:
         return list(pool.map(measure, paths, chunksize=16))
 
 
-def _facts(sound: Sound) -> Facts:
+def describe(sound: Sound) -> Facts:
+    """Measure a recording that is decoded already."""
     samples = sound.samples
     magnitudes = np.abs(samples)
     return Facts(

@@ -73,11 +73,46 @@ def measure_latency(
             f"Latency cannot be measured with {len(features)} inputs and {calls} calls: "
             "give at least one of each."
         )
-    with _pinned():
-        timers = {name: _Timer(Variant(model), features) for name, model in models.items()}
+    variants = {name: Variant(model) for name, model in models.items()}
+    return time_variants(variants, features, calls=calls, warmup=warmup)
+
+
+def time_variants(
+    variants: Mapping[str, Variant],
+    inputs: npt.NDArray[np.float32],
+    *,
+    calls: int,
+    warmup: int,
+    block: int = _BLOCK,
+) -> dict[str, Latency]:
+    """Time variants that are loaded already; see `measure_latency`.
+
+    Parameters
+    ----------
+    variants : mapping of str to Variant
+        By name.
+    inputs : np.ndarray, shape (n, *input_shape), float32
+        At least one row.
+    calls, warmup : int
+        As in `measure_latency`.
+    block : int
+        Calls of one variant before the next has its turn.
+
+    Returns
+    -------
+    dict of str to Latency
+        In the order of `variants`.
+
+    Raises
+    ------
+    ModelError
+        If a variant takes other inputs.
+    """
+    with pinned():
+        timers = {name: _Timer(variant, inputs) for name, variant in variants.items()}
         for timer in timers.values():
             timer.time(range(warmup))
-        return _interleaved(timers, calls)
+        return _interleaved(timers, calls, block=block)
 
 
 def machine() -> dict[str, str | int]:
@@ -116,11 +151,11 @@ class _Timer:
         return time.perf_counter_ns() - start
 
 
-def _interleaved(timers: Mapping[str, _Timer], calls: int) -> dict[str, Latency]:
+def _interleaved(timers: Mapping[str, _Timer], calls: int, *, block: int) -> dict[str, Latency]:
     nanoseconds: dict[str, list[int]] = {name: [] for name in timers}
-    for block in range(0, calls, _BLOCK):
+    for first in range(0, calls, block):
         for name, timer in timers.items():
-            nanoseconds[name] += timer.time(range(block, min(block + _BLOCK, calls)))
+            nanoseconds[name] += timer.time(range(first, min(first + block, calls)))
     return {name: _summary(times) for name, times in nanoseconds.items()}
 
 
@@ -131,7 +166,7 @@ def _summary(nanoseconds: list[int]) -> Latency:
 
 
 @contextmanager
-def _pinned() -> Iterator[None]:
+def pinned() -> Iterator[None]:
     """Keep this thread on one processor, where the system can (Linux)."""
     if not hasattr(os, "sched_setaffinity"):
         yield

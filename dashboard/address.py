@@ -15,6 +15,12 @@ import streamlit as st
 
 T = TypeVar("T")
 
+SEPARATOR = "~"
+"""Stands between several choices of one field; it needs no escaping in an address."""
+
+MOST_NAMED = 40
+"""A complaint names no more options than this."""
+
 _WRITTEN, _ASKED, _COMPLAINTS, _TOUCHED = "_written", "_asked", "_complaints", "_touched"
 _CARRIED, _BY_LINK = "_carried", "_by_link"
 
@@ -34,9 +40,11 @@ def arrive(fields: Sequence[Field]) -> None:
     state = st.session_state
     touched = state.pop(_TOUCHED, False)
     asked = {field.key: st.query_params.get(field.key) for field in fields}
+    written = state.get(_WRITTEN)
     if touched:
         state[_COMPLAINTS] = {}
-    if touched or asked == state.get(_WRITTEN):
+    # A page may write some of its fields only: where an upload is chosen there is no sample.
+    if touched or (written is not None and asked == {key: written.get(key) for key in asked}):
         state[_ASKED] = {}
         return
     state[_BY_LINK] = any(text is not None for text in asked.values())
@@ -58,13 +66,39 @@ def settle(field: Field, options: Sequence[T], *, default: T) -> T:
     A value that is not among the options is replaced; one from the address leaves a complaint.
     """
     state = st.session_state
-    asked = state[_ASKED].pop(field.key, None)
+    asked = state.get(_ASKED, {}).pop(field.key, None)
     if asked is not None:
         state[field.key] = _option_written(field, options, asked, default=default)
     if state.get(field.key) not in options:
         state[field.key] = default
     chosen: T = state[field.key]
     return chosen
+
+
+def settle_many(field: Field, options: Sequence[str], *, default: Sequence[str]) -> list[str]:
+    """Choose what a widget of several choices shows, as `settle` does for one.
+
+    In the address they stand joined by `SEPARATOR`; those that are not here are left out, with a
+    complaint about the first. An empty choice is one, unless nothing of what was asked is here.
+    """
+    state = st.session_state
+    asked = state.get(_ASKED, {}).pop(field.key, None)
+    if asked is not None:
+        parts = [part for part in asked.split(SEPARATOR) if part]
+        unknown = [part for part in parts if part not in options]
+        if unknown and state[_BY_LINK]:
+            _complain(field, options, unknown[0])
+        state[field.key] = [part for part in parts if part in options] or list(default)
+    shown = [part for part in state.get(field.key, default) if part in options]
+    if not shown and state.get(field.key, default):
+        shown = list(default)
+    state[field.key] = shown
+    return shown
+
+
+def asks_for(field: Field) -> bool:
+    """Say whether the address, or the page before, asks for something that is not settled yet."""
+    return field.key in st.session_state.get(_ASKED, {})
 
 
 def complaints() -> list[str]:
@@ -86,13 +120,15 @@ def _option_written(field: Field, options: Sequence[T], text: str, *, default: T
         if field.same(field.write(option), text):
             return option
     if st.session_state[_BY_LINK]:
-        _complain(field, options, text, default=default)
+        written = [field.write(option) for option in options]
+        _complain(field, written, text, instead=f": showing “{field.write(default)}” instead")
     return default
 
 
-def _complain(field: Field, options: Sequence[T], text: str, *, default: T) -> None:
-    offered = ", ".join(field.write(option) for option in options)
+def _complain(field: Field, options: Sequence[str], text: str, *, instead: str = "") -> None:
+    more = f" and {len(options) - MOST_NAMED} more" if len(options) > MOST_NAMED else ""
+    offered = ", ".join(options[:MOST_NAMED]) + more
     st.session_state[_COMPLAINTS][field.key] = (
-        f"The address asks for {field.noun} “{text[:60]}”, which is not here: showing "
-        f"“{field.write(default)}” instead (there is {offered})."
+        f"The address asks for {field.noun} “{text[:60]}”, which is not here{instead} "
+        f"(there is {offered})."
     )

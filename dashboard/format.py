@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 UNKNOWN = "not measured"
 _MINUS = "\N{MINUS SIGN}"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~:$&])")
+# Addresses become links without any mark around them.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~:$&@]|(?<=www)\.)", re.IGNORECASE)
 _KILO, _MEGA = 1e3, 1e6
 _TEN_WHEN_ROUNDED = 9.95
+_LONGEST_NAME, _KEPT_OF_START, _KEPT_OF_END = 40, 28, 11
 
 
 def auc(value: float, half_width: float | None = None) -> str:
@@ -102,10 +105,30 @@ def faster(ratio: float) -> str:
 def literally(text: str) -> str:
     r"""Write a text so that Markdown shows it as it is; it may come from an address or a file.
 
+    What is not to be seen (control characters, changes of direction) is left out.
+
     >>> print(literally("a_b [c](d)"))
     a\_b \[c\]\(d\)
     """
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", _visible(text))
+
+
+def file_name(text: str) -> str:
+    """Write the name of somebody's file on one short line, its ending kept.
+
+    >>> file_name("../../" + 100 * "x" + ".wav")
+    '../../xxxxxxxxxxxxxxxxxxxxxx…xxxxxxx.wav'
+    """
+    name = _visible(text)
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_KEPT_OF_START]}…{name[-_KEPT_OF_END:]}"
+    return name or "The file"
+
+
+def _visible(text: str) -> str:
+    """Leave out what has no shape of its own, and all white space but single blanks."""
+    spaced = " ".join(text.split())
+    return "".join(mark for mark in spaced if not unicodedata.category(mark).startswith("C"))
 
 
 def _plain_per_cent(fraction: float) -> str:

@@ -97,3 +97,33 @@ def test_markdown_is_shown_not_followed():
     assert written.replace("\\", "") == hostile.replace("\n", " ")
     for character in "![](*`:$<>":
         assert f"\\{character}" in written
+
+
+def test_addresses_become_no_links():
+    assert write.literally("www.example.org me@example.org") == "www\\.example.org me\\@example.org"
+
+
+HOSTILE_NAMES = [
+    "../../etc/passwd",
+    "a\0b.wav",
+    "x" * 4096 + ".wav",
+    "cough\u202egpj.wav",
+    "<script>alert(1)</script>.wav",
+    "\ud800.wav",
+    "\n\t.wav",
+    "\u200b",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_hostile_name_is_short_and_has_only_what_can_be_seen(name):
+    written = write.file_name(name)
+    assert 0 < len(written) <= 40
+    assert written.isprintable()
+    assert written.encode()
+
+
+def test_a_long_name_keeps_its_beginning_and_its_ending():
+    assert write.file_name("y" + 4096 * "x" + ".flac") == f"y{27 * 'x'}…{6 * 'x'}.flac"
+    assert write.file_name("cough 1.wav") == "cough 1.wav"

@@ -1,0 +1,1 @@
+"""Handing a variant out as a bundle that explains, checks and reproduces itself."""

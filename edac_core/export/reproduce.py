@@ -1,0 +1,103 @@
+"""The plan that makes one variant again, and the command that exports it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from edac_core.studies.jobs import BASELINE
+
+NETWORK_FILE = "network.py"
+"""Where a user's own network is beside the plan."""
+
+_HINT = '# path = "..."  # where your copy of the recordings is, if not in the data folder'
+
+
+def narrowed(plan: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave of a plan what makes one job: its run, its baseline, and the levels it starts from.
+
+    Parameters
+    ----------
+    plan
+        The study's plan, as plain values. Where its recordings were is left out.
+    config
+        The job's configuration.
+
+    Returns
+    -------
+    dict
+        A plan of another name, so that running it leaves the study as it is.
+    """
+    data = {**plan.get("data", {}), "protocol": config["protocol"]}
+    training = {**plan.get("training", {})}
+    model = NETWORK_FILE if config.get("definition") else config["model"]
+    return {
+        **plan,
+        "name": f"{plan['name']}-again",
+        "title": f"{plan.get('title', plan['name'])}, one variant again",
+        "data": {**data, "split_seeds": [config["split_seed"]], "path": None},
+        "training": {**training, "models": [model], "seeds": [config["training_seed"]]},
+        "compression": _compression(plan.get("compression", {}), config),
+    }
+
+
+def _compression(table: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    pruned = config["schedule"] != BASELINE
+    return {
+        **table,
+        "schedules": [config["schedule"]] if pruned else [],
+        "sparsities": _levels(table, config) if pruned else [],
+    }
+
+
+def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
+    """Return the level, and before it those whose weights it goes on from."""
+    levels, level = list(table.get("sparsities", [])), config["sparsity"]
+    if table.get("start") == "previous" and level in levels:
+        return levels[: levels.index(level) + 1]
+    return [level]
+
+
+def to_toml(plan: Mapping[str, Any]) -> str:
+    """Write a plan as TOML; what is None is left to its default."""
+    lines = [_line(name, value) for name, value in plan.items() if _is_set(value, table=False)]
+    for name, table in plan.items():
+        if isinstance(table, Mapping):
+            lines += ["", f"[{name}]"]
+            lines += [_line(key, value) for key, value in table.items() if _is_set(value)]
+            lines += [_HINT] if name == "data" else []
+    return "\n".join(lines) + "\n"
+
+
+def _is_set(value: Any, *, table: bool = True) -> bool:
+    return value is not None and value != {} and (table or not isinstance(value, Mapping))
+
+
+def _line(name: str, value: Any) -> str:
+    return f"{name} = {_written(value)}"
+
+
+def _written(value: Any) -> str:
+    """Write a value; but for tables, TOML's notation is that of JSON."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(_line(name, item) for name, item in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def export_command(study: str, row: Mapping[str, Any], *, output: str) -> str:
+    """Return the command line that exports a variant of a study as a bundle."""
+    options = {
+        "model": row["model"],
+        "schedule": row["schedule"],
+        "sparsity": float(row["sparsity"]),
+        "precision": row["precision"],
+        "split-seed": row["split_seed"],
+        "training-seed": row["training_seed"],
+        "output": output,
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return shlex.join(["edac", "export", study, *words])

@@ -96,6 +96,25 @@ def settle_many(field: Field, options: Sequence[str], *, default: Sequence[str])
     return shown
 
 
+def settle_text(field: Field, read: Callable[[str], T], *, default: T, offered: str) -> T:
+    """Choose what a widget shows, as `settle` does, where there is no list of options.
+
+    `read` turns what stands in the address into a value or raises a ValueError; `offered` says in
+    a complaint what would have done.
+    """
+    state = st.session_state
+    asked = state.get(_ASKED, {}).pop(field.key, None)
+    if asked is not None:
+        try:
+            state[field.key] = read(asked)
+        except ValueError:
+            state[field.key] = default
+            if state[_BY_LINK]:
+                _complain_text(field, asked, offered=offered, instead=field.write(default))
+    chosen: T = state.setdefault(field.key, default)
+    return chosen
+
+
 def asks_for(field: Field) -> bool:
     """Say whether the address, or the page before, asks for something that is not settled yet."""
     return field.key in st.session_state.get(_ASKED, {})
@@ -131,4 +150,11 @@ def _complain(field: Field, options: Sequence[str], text: str, *, instead: str =
     st.session_state[_COMPLAINTS][field.key] = (
         f"The address asks for {field.noun} “{text[:60]}”, which is not here{instead} "
         f"(there is {offered})."
+    )
+
+
+def _complain_text(field: Field, text: str, *, offered: str, instead: str) -> None:
+    st.session_state[_COMPLAINTS][field.key] = (
+        f"The address asks for {field.noun} “{text[:60]}”, which is not {offered}: showing "
+        f"“{instead}” instead."
     )

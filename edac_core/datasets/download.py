@@ -101,11 +101,11 @@ def download(
         The name is unknown or has to be downloaded by hand, the server cannot be reached or stops
         answering, or what arrives is damaged or not the data set.
     """
-    folder = target.expanduser().resolve() / name
-    if name in _BY_HAND:
-        raise DataError(_BY_HAND[name].format(folder=folder))
+    if by_hand := instructions(name, target=target):
+        raise DataError(by_hand)
     if name not in DOWNLOADABLE:
         raise DataError(f"Data set {name!r} cannot be downloaded: {', '.join(DOWNLOADABLE)} can.")
+    folder = target.expanduser().resolve() / name
     if name in _PUBLIC:
         return _download_archive(
             _PUBLIC[name], folder, base_url=base_url, known_hash=known_hash, progress=progress
@@ -116,6 +116,25 @@ def download(
         )
     repository = _mirror(base_url) if base_url else GITHUB
     return download_coswara(target=target, repository=repository, progress=progress)
+
+
+def instructions(name: str, *, target: Path) -> str | None:
+    """Say in a sentence how a data set is to be had that `download` cannot fetch.
+
+    Parameters
+    ----------
+    name
+        Of the data set.
+    target
+        Folder that is to get the data set's folder.
+
+    Returns
+    -------
+    str or None
+        None if there is nothing to say of it.
+    """
+    folder = target.expanduser().resolve() / name
+    return _BY_HAND[name].format(folder=folder) if name in _BY_HAND else None
 
 
 def _mirror(base_url: str) -> Repository:

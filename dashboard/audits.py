@@ -1,0 +1,205 @@
+"""Audits of data sets, made apart while the page goes on, once for all sessions.
+
+A data set of some thousand recordings takes a minute to decode. A thread of the server sends its
+recordings to a worker in batches, so that it can say how far it is and other pages get their turn;
+facts that a study or an earlier audit has measured come from the cache.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.recordings import SYNTHETIC
+from dashboard.workers import workers
+from edac_core.apart import Workers
+from edac_core.datasets import Dataset, open_dataset
+from edac_core.datasets.audit import Audit, audit
+from edac_core.datasets.facts import gather
+from edac_core.errors import EdacError
+from edac_core.locations import local_cache
+
+T = TypeVar("T")
+
+BATCH_LIMIT_SECONDS = 600
+FIRST_BATCH = 16
+_BATCH_SECONDS = 2.0
+_FASTEST_GROWTH = 4.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an audit is; `total` is 0 until the data set is open."""
+
+    done: int = 0
+    total: int = 0
+    seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What is left if it goes on as fast; None while nothing is done."""
+        return self.seconds / self.done * (self.total - self.done) if self.done else None
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A data set and what its audit found."""
+
+    dataset: Dataset
+    audit: Audit
+
+
+class AuditJob:
+    """One audit in the background.
+
+    Parameters
+    ----------
+    name
+        Of the data set.
+    stamp
+        What distinguishes the data set's folder, as it stands now, from all others.
+    apart
+        Where recordings are decoded.
+    cache
+        Folder that keeps facts of recordings.
+    """
+
+    def __init__(self, name: str, stamp: str, *, apart: Workers, cache: Path) -> None:
+        self.name, self.stamp = name, stamp
+        self.progress = Progress()
+        self.found: Audited | None = None
+        self.problem: str | None = None
+        self._apart, self._cache = apart, cache
+        self._over, self._unwanted = threading.Event(), threading.Event()
+        threading.Thread(target=self._run, name=f"audit of {name}", daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end; return whether it came."""
+        return self._over.wait(seconds)
+
+    def give_up(self) -> None:
+        """Stop after the batch under way."""
+        self._unwanted.set()
+
+    def _run(self) -> None:
+        try:
+            dataset = self._call(functools.partial(open_dataset, self.name))
+            if self._measure(dataset.recordings["path"].tolist()):
+                judge = functools.partial(audit, dataset, cache=self._cache, workers=1)
+                self.found = Audited(dataset, self._call(judge))
+        except (EdacError, OSError) as error:
+            self.problem = str(error)
+        finally:
+            self._over.set()
+
+    def _measure(self, paths: list[str]) -> bool:
+        """Bring the facts of all recordings into the cache; return whether they are."""
+        start = time.monotonic()
+        self.progress = Progress(total=len(paths))
+        for batch in _batches(paths):
+            if self._unwanted.is_set():
+                return False
+            self._call(functools.partial(gather, batch, cache=self._cache, workers=1))
+            done = self.progress.done + len(batch)
+            self.progress = Progress(done, len(paths), time.monotonic() - start)
+        return True
+
+    def _call(self, function: functools.partial[T]) -> T:
+        return self._apart.call(
+            function, seconds=BATCH_LIMIT_SECONDS, subject=f"The audit of {self.name}"
+        )
+
+
+class Audits:
+    """The audits of this server: of each data set the latest."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, AuditJob] = {}
+        self._lock = threading.Lock()
+
+    def job(self, name: str, stamp: str, *, apart: Workers, cache: Path) -> AuditJob:
+        """Return the audit of a data set as it stands now, and start it if there is none."""
+        with self._lock:
+            known = self._jobs.get(name)
+            if known is None or known.stamp != stamp:
+                if known is not None:
+                    known.give_up()
+                known = self._jobs[name] = AuditJob(name, stamp, apart=apart, cache=cache)
+            return known
+
+    def forget(self, job: AuditJob) -> None:
+        """Let the next who asks start anew."""
+        with self._lock:
+            if self._jobs.get(job.name) is job:
+                del self._jobs[job.name]
+
+
+@st.cache_resource(show_spinner=False)
+def audits() -> Audits:
+    """Return the audits that all sessions of this server share."""
+    return Audits()
+
+
+def auditing(name: str) -> AuditJob:
+    """Return the audit of a data set that is on this machine.
+
+    Raises
+    ------
+    DataError
+        If the data set is missing or malformed.
+    """
+    return audits().job(name, stamp(name), apart=workers(), cache=local_cache())
+
+
+def stamp(name: str) -> str:
+    """Return what changes whenever a data set's folder does.
+
+    Raises
+    ------
+    DataError
+        If the data set is missing or malformed.
+    """
+    if name == SYNTHETIC:
+        return str(local_cache())
+    return _stamp(name, os.environ.get("EDAC_DATA_DIR", ""), str(local_cache()))
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _stamp(name: str, root: str, cache: str) -> str:
+    dataset = open_dataset(name)
+    digest = hashlib.sha256(f"{root} {cache}".encode())
+    for table in (dataset.recordings, dataset.dropped):
+        rows = pd.util.hash_pandas_object(table.astype("str"), index=False)
+        digest.update(rows.to_numpy().tobytes())
+    for path in dataset.recordings["path"]:
+        digest.update(_written(path).encode())
+    return digest.hexdigest()
+
+
+def _written(path: str) -> str:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns}:{found.st_size} "
+
+
+def _batches(paths: list[str]) -> Iterator[list[str]]:
+    """Cut paths into batches that take about as long each, as measured by who takes them."""
+    start, size = 0, FIRST_BATCH
+    while start < len(paths):
+        began = time.monotonic()
+        yield paths[start : start + size]
+        start += size
+        growth = _BATCH_SECONDS / max(time.monotonic() - began, 1e-3)
+        size = max(1, round(size * min(growth, _FASTEST_GROWTH)))

@@ -5,11 +5,16 @@ from importlib import resources
 
 import pandas as pd
 
+from edac_core.compress import REFERENCE_PRECISION
+
 EDAC = "EDAC"
 SQUEEZE = "Squeeze for Sneeze"
 
 MEBIBYTE = 2**20
 """What Squeeze for Sneeze calls a MB."""
+
+PUBLISHED_MODELS = ("cnn", "cnn_lstm", "dense_a", "dense_b", "dense_c")
+"""Our names of the networks that the papers have tables of."""
 
 _EDAC_MODELS = {"cnn": "CNN", "cnn_lstm": "CNN-LSTM"}
 _SQUEEZE_MODELS = {"dense_a": "A", "dense_b": "B", "dense_c": "C"}
@@ -17,7 +22,14 @@ _SQUEEZE_VARIANTS = {
     "float32": {"uncompressed": 0.0, "pruned": 0.9},
     "int8": {"quantised": 0.0, "pruned+quantised": 0.9},
 }
-_CURVE = ["paper", "sparsity", "auc", "auc_std", "uar", "zip_bytes", "latency_ms"]
+_CURVE = ["paper", "place", "sparsity", "auc", "auc_std", "uar", "uar_devel", "zip_bytes",
+          "zip_ratio", "latency_ms", "speedup"]  # fmt: skip
+_PLACES = {
+    ("CNN", "constant"): "table 3",
+    ("CNN", "polynomial"): "table 4",
+    ("CNN-LSTM", "constant"): "table 5",
+    ("CNN-LSTM", "polynomial"): "table 6",
+}
 _MEGABYTE = 1e6
 
 
@@ -74,10 +86,21 @@ def published_curve(model: str, schedule: str, precision: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `paper` (its name), `sparsity` (a fraction), `auc`, `auc_std`, `uar` (on the test
-        set), `zip_bytes` and `latency_ms` (means; NaN where the paper has no such quantity), by
-        rising sparsity; no rows where nothing was published.
+        Columns `paper` (its name), `place` (such as "table 4"), `sparsity` (a fraction), `auc`,
+        `auc_std`, `uar` (on the test set), `uar_devel`, `zip_bytes` and `latency_ms` (means; NaN
+        where the paper has no such quantity); `zip_ratio` and `speedup`, how many times smaller
+        and faster than the unpruned float32 network of the same table; by rising sparsity; no
+        rows where nothing was published.
     """
+    found = _published(model, schedule, precision)
+    reference = _published(model, schedule, REFERENCE_PRECISION)
+    unpruned = reference[reference["sparsity"] == 0]
+    for column, ratio in (("zip_bytes", "zip_ratio"), ("latency_ms", "speedup")):
+        found[ratio] = unpruned[column].max() / found[column]
+    return found
+
+
+def _published(model: str, schedule: str, precision: str) -> pd.DataFrame:
     if model in _SQUEEZE_MODELS:
         found = _squeeze_curve(_SQUEEZE_MODELS[model], schedule, precision)
     else:
@@ -94,6 +117,7 @@ def _edac_curve(model: str | None, schedule: str, precision: str) -> pd.DataFram
     ]
     return chosen.assign(
         paper=EDAC,
+        place=_PLACES.get((str(model), schedule), ""),
         sparsity=chosen["sparsity_percent"] / 100,
         auc=chosen["auc_mean"],
         zip_bytes=chosen["zip_megabytes_mean"] * _MEGABYTE,
@@ -102,9 +126,12 @@ def _edac_curve(model: str | None, schedule: str, precision: str) -> pd.DataFram
 
 
 def _squeeze_curve(model: str, schedule: str, precision: str) -> pd.DataFrame:
-    table = squeeze_tables().rename(columns={"uar_test": "uar"})
+    table = squeeze_tables().rename(
+        columns={"uar_test": "uar", "uar_rebalanced_devel": "uar_devel"}
+    )
     table = table.assign(
         paper=SQUEEZE,
+        place="tables 2 and 3",
         sparsity=table["variant"].map(_SQUEEZE_VARIANTS.get(precision, {})),
         zip_bytes=table["zip_mebibytes"] * MEBIBYTE,
     )

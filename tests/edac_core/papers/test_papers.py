@@ -2,7 +2,8 @@ import pytest
 
 from edac_core.papers import EDAC, SQUEEZE, edac_tables, published_curve, squeeze_tables
 
-COLUMNS = ["paper", "sparsity", "auc", "auc_std", "uar", "zip_bytes", "latency_ms"]
+COLUMNS = ["paper", "place", "sparsity", "auc", "auc_std", "uar", "uar_devel", "zip_bytes",
+           "zip_ratio", "latency_ms", "speedup"]  # fmt: skip
 SPARSITIES = [0, 10, 20, 30, 40, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 99, 99.9]
 
 

@@ -1,9 +1,10 @@
-"""Handing out what was chosen: the model file of a variant."""
+"""Handing out what was chosen: the model file of a variant, or all that belongs to it."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,62 +12,178 @@ import streamlit as st
 from dashboard import format as write
 from dashboard import frame
 from dashboard.choices import RUN, Network
-from dashboard.studies import Study, read_model
-from edac_core.errors import StoreError
+from dashboard.studies import Shelf, Study, read_figures, read_model
+from dashboard.workers import workers
+from edac_core.errors import EdacError
+from edac_core.export import export_bundle
+from edac_core.export.reproduce import export_command
 
+MOST_BYTES = 100e6
+"""Larger files are bundled from the command line only: this process would hold them twice."""
+
+BUNDLE_SECONDS = 60
+_BUNDLE_HELP = (
+    "A zip of the .tflite file, a C header for microcontrollers, the front-end (parameters and "
+    "plain NumPy), the operating point, ten golden inputs with expected scores, a script that "
+    "checks them, every figure with its interval, a model card, and how to make it again."
+)
 _DAMAGED = "_damaged"
 # Streamlit writes "Failed to generate file" below a button until the page has said why.
 _OUR_WORDS_ONLY = "<style>[data-testid=stDownloadButtonError] {display: none}</style>"
+_ELSEWHERE = "This file is not in the store; {instead}."
+_MAKE_IT = "run the study's plan to make it"
 
 
-def draw_download(network: Network, row: pd.Series) -> None:
-    """Offer the chosen variant's file, one a run."""
+@dataclass(frozen=True)
+class _Offer:
+    """A variant's file: where it is and what a download of it is called."""
+
+    study: Study
+    variant: pd.Series
+    name: str
+    key: str
+
+    def model(self) -> bytes:
+        return read_model(self.study, str(self.variant["sha256"]))
+
+    def bundle(self) -> bytes:
+        study = self.study
+        return _bundle(study.shelf, study.name, str(self.variant["key"]), self.name)
+
+    @property
+    def too_large(self) -> bool:
+        return bool(self.variant["raw_bytes"] > MOST_BYTES)
+
+
+def draw_download(network: Network, row: pd.Series, *, key: str = "export") -> None:
+    """Offer the file of a chosen variant, and its bundle, one a run.
+
+    Parameters
+    ----------
+    network : Network
+        Which the variant is of.
+    row : Series
+        Of `Network.summary`.
+    key : str
+        What distinguishes this control from others on the page.
+    """
     names = {
         str(number): f"Run {number} (split {split}, seed {seed})"
         for number, (split, seed) in enumerate(network.runs, start=1)
     }
-    place, button = st.columns([3, 2], vertical_alignment="bottom")
+    place, *buttons = st.columns([5, 4, 4], vertical_alignment="bottom")
     number = place.selectbox(
         "Run", list(names), key=RUN.key, format_func=names.__getitem__,
         help="Each run trained its own network; any of them is a fair sample.",
     )  # fmt: skip
     files = network.present_files(row)
-    problem = st.session_state.pop(_DAMAGED, None)
-    if problem or number not in files:
-        button.button("Download .tflite", disabled=True, width="stretch")
+    offer = None
+    if number in files:
+        offer = _offer(network, _of_run(network, row, number), key=key)
+    _draw_buttons(buttons, offer, key=key, instead=_instead(files))
+
+
+def draw_export_of(study: Study, variant: pd.Series, *, key: str) -> None:
+    """Offer the file of one variant, and its bundle.
+
+    Parameters
+    ----------
+    study : Study
+        Where it comes from.
+    variant : Series
+        A row of `Store.variants`.
+    key : str
+        What distinguishes this control from others on the page.
+    """
+    network = Network(study, read_figures(study), str(variant["model"]))
+    offer = _offer(network, variant, key=key) if variant["has_model"] else None
+    _draw_buttons(st.columns(2), offer, key=key, instead=_MAKE_IT)
+
+
+def _of_run(network: Network, row: pd.Series, number: str) -> pd.Series:
+    split_seed, training_seed = network.runs[int(number) - 1]
+    files = network.files(row)
+    of_run = (files["split_seed"] == split_seed) & (files["training_seed"] == training_seed)
+    return files[of_run].iloc[0]
+
+
+def _offer(network: Network, variant: pd.Series, *, key: str) -> _Offer:
+    run = network.runs.index((variant["split_seed"], variant["training_seed"])) + 1
+    return _Offer(network.study, variant, f"{_name(variant)}-run{run}", key)
+
+
+def _name(row: pd.Series) -> str:
+    level = write.per_cent_in_address(row["sparsity"])
+    return f"{row['model']}-{row['schedule']}-{level}-{row['precision']}"
+
+
+def _draw_buttons(places: Any, offer: _Offer | None, *, key: str, instead: str) -> None:
+    problem = st.session_state.pop(f"{key}{_DAMAGED}", None)
+    of_model, of_bundle = places
+    if problem or offer is None:
+        of_model.button("Download .tflite", key=f"{key}_no_model", disabled=True, width="stretch")
+        of_bundle.button("Download bundle", key=f"{key}_no_bundle", disabled=True, width="stretch")
         if problem:
             frame.draw_problems([problem])
         else:
-            st.markdown(f":small[{_where_instead(files)}]")
+            st.markdown(f":small[{_ELSEWHERE.format(instead=instead)}]")
         return
-    sha256 = files[number]
     st.html(_OUR_WORDS_ONLY)
-    button.download_button(
-        "Download .tflite",
-        functools.partial(read_model, network.study, sha256),
-        file_name=_file_name(row, number),
-        mime="application/octet-stream",
-        on_click=_check_file,
-        args=(network.study, sha256),
-        width="stretch",
+    _draw_button(
+        of_bundle, offer, offer.bundle,
+        label="Download bundle", suffix=".zip", mime="application/zip",
+        icon=":material/folder_zip:", help=_BUNDLE_HELP, disabled=offer.too_large,
+    )  # fmt: skip
+    _draw_button(
+        of_model, offer, offer.model,
+        label="Download .tflite", suffix=".tflite", mime="application/octet-stream",
         icon=":material/download:",
+    )  # fmt: skip
+    if offer.too_large:
+        st.markdown(":small[A bundle this large is made from the command line:]")
+        st.code(
+            export_command(offer.study.name, dict(offer.variant), output=f"{offer.name}.zip"),
+            language="shell",
+        )
+
+
+def _draw_button(
+    place: Any,
+    offer: _Offer,
+    content: Callable[[], bytes],
+    *,
+    label: str,
+    suffix: str,
+    **looks: Any,
+) -> None:
+    place.download_button(
+        label,
+        content,
+        file_name=f"{offer.name}{suffix}",
+        key=f"{offer.key}{suffix}",
+        on_click=_try,
+        args=(content, f"{offer.key}{_DAMAGED}"),
+        width="stretch",
+        **looks,
     )
 
 
-def _where_instead(files: Mapping[str, str]) -> str:
-    if not files:
-        return "This file is not in the store; run the study's plan to make it."
-    return f"This file is not in the store; the one of run {next(iter(files))} is."
+def _instead(files: Mapping[str, str]) -> str:
+    return f"the one of run {next(iter(files))} is" if files else _MAKE_IT
 
 
-def _check_file(study: Study, sha256: str) -> None:
-    """Note why a file that was asked for cannot be had."""
+def _try(content: Callable[[], bytes], place: str) -> None:
+    """Note why what was asked for cannot be had."""
     try:
-        read_model(study, sha256)
-    except StoreError as error:
-        st.session_state[_DAMAGED] = str(error)
+        content()
+    except EdacError as error:
+        st.session_state[place] = str(error)
 
 
-def _file_name(row: pd.Series, run: str) -> str:
-    level = write.per_cent_in_address(row["sparsity"])
-    return f"{row['model']}-{row['schedule']}-{level}-{row['precision']}-run{run}.tflite"
+# The browser asks for the bytes while the page finds out whether they can be had: made once.
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _bundle(shelf: Shelf, study: str, variant: str, name: str) -> bytes:
+    return workers().call(
+        export_bundle, shelf.folder, study, variant,
+        seconds=BUNDLE_SECONDS, subject=f"The bundle {name}",
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -51,6 +52,10 @@ _TABLE_HELP = (
     "of the unpruned float32 network of the same run. --csv and --json print all columns: "
     "intervals, sensitivity, specificity, thresholds, discordant counts, sizes in bytes and MiB, "
     "numbers of weights, latencies, digests."
+)
+_EXPORT_HELP = (
+    "Write a variant's .tflite file; or a bundle (zip) of the file, a C header, its front-end, "
+    "golden inputs, a script that checks them, all figures, a model card and how to make it again."
 )
 
 
@@ -141,17 +146,47 @@ def _for_people(table: pd.DataFrame) -> pd.DataFrame:
 def _export(options: argparse.Namespace) -> int:
     store = _store_of(options.study, options.cache)
     chosen = _chosen_variant(store.variants(options.study), options)
+    if options.bundle or options.output.suffix == ".zip":
+        return _export_bundle(store, chosen, options)
     model = store.model(chosen["sha256"])
-    try:
-        options.output.write_bytes(model)
-    except OSError as error:
-        raise StoreError(f"{options.output} cannot be written: {error.strerror}.") from error
+    _write(options.output, model)
     _say(
         {"file": str(options.output), "bytes": len(model), "sha256": chosen["sha256"]},
         f"{options.output}: {len(model):,} bytes, SHA-256 {chosen['sha256']}",
         options,
     )
     return 0
+
+
+def _export_bundle(store: Store, chosen: dict[str, Any], options: argparse.Namespace) -> int:
+    # librosa takes a second to import.
+    from edac_core.export.bundle import make_bundle  # noqa: PLC0415
+
+    bundle = make_bundle(store, study=options.study, variant=chosen["key"])
+    content = bundle.zipped()
+    _write(options.output, content)
+    facts = {
+        "file": str(options.output),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "model_sha256": chosen["sha256"],
+        "folder": bundle.folder,
+        "files": {name: len(file) for name, file in bundle.files.items()},
+    }
+    _say(
+        facts,
+        f"{options.output}: {len(content):,} bytes, SHA-256 {facts['sha256']}; unpack it and run "
+        f"python {bundle.folder}/check.py",
+        options,
+    )
+    return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _data_list(options: argparse.Namespace) -> int:
@@ -280,9 +315,11 @@ def _parser() -> argparse.ArgumentParser:
     table.description = _TABLE_HELP
     table.add_argument("study")
 
-    export = _command(commands, "export", _export, "write a variant's .tflite file")
+    export = _command(commands, "export", _export, "write a variant's .tflite file, or a bundle")
+    export.description = _EXPORT_HELP
     export.add_argument("study")
-    export.add_argument("--output", type=Path, required=True)
+    export.add_argument("--output", type=Path, required=True, help="a .zip gets a bundle")
+    export.add_argument("--bundle", action="store_true", help="a bundle, whatever the file's name")
     export.add_argument("--model", default="cnn")
     export.add_argument("--schedule", default="polynomial")
     export.add_argument("--sparsity", type=float, required=True, help="a fraction; 0: baseline")

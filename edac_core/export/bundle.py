@@ -6,9 +6,7 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from edac_core.export import kit, words
@@ -36,27 +34,6 @@ class Bundle:
     def zipped(self) -> bytes:
         """Return it as a zip archive: the same bundle gives the same bytes."""
         return zipped(self.files, folder=self.folder, levels=_LEVELS)
-
-
-def export_bundle(folder: str, study: str, variant: str) -> bytes:
-    """Return a variant of a store as a zipped bundle.
-
-    It may be called while another process writes to the store.
-
-    Parameters
-    ----------
-    folder
-        The store's.
-    study, variant
-        Name of the study, key of one of its variants.
-
-    Raises
-    ------
-    EdacError
-        As for `make_bundle`.
-    """
-    with closing(Store(Path(folder), readonly=True, live=True)) as store:
-        return make_bundle(store, study=study, variant=variant).zipped()
 
 
 def make_bundle(store: Store, *, study: str, variant: str) -> Bundle:

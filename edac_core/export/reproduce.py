@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from edac_core.studies.jobs import BASELINE
+from edac_core.studies import BASELINE
 
 NETWORK_FILE = "network.py"
 """Where a user's own network is beside the plan."""

@@ -11,10 +11,10 @@ import pandas as pd
 
 from dashboard import format as write
 from dashboard.address import Field
-from dashboard.studies import Figures, Study
+from dashboard.studies import Figures, Study, read_files, read_groups
 from dashboard.theme import PRECISIONS, SCHEDULES, in_order
 from edac_core.compress import REFERENCE_PRECISION
-from edac_core.studies.jobs import BASELINE
+from edac_core.studies import BASELINE
 from edac_core.studies.select import CONFIGURATION, curve, smallest_within
 
 TOLERATED_LOSS = 0.01
@@ -76,11 +76,16 @@ class Network:
         return in_order(set(self.summary["precision"]), PRECISIONS)
 
     @functools.cached_property
+    def measured(self) -> pd.DataFrame:
+        """The network's variants, one row a run, as `Store.figures` has them."""
+        variants = self.figures.variants
+        return variants[variants["model"] == self.model]
+
+    @functools.cached_property
     def runs(self) -> list[tuple[int, int]]:
         """Its pairs of split seed and training seed."""
-        seeds = self.figures.variants.query("model == @self.model")
-        pairs = zip(seeds["split_seed"], seeds["training_seed"], strict=True)
-        return sorted(set(pairs))
+        seeds = self.measured[["split_seed", "training_seed"]].drop_duplicates()
+        return sorted(seeds.itertuples(index=False, name=None))
 
     @functools.cached_property
     def baseline(self) -> pd.Series | None:
@@ -107,10 +112,19 @@ class Network:
         wanted = schedule if sparsity else BASELINE
         return self._rows(schedule=wanted, sparsity=sparsity, precision=precision).iloc[0]
 
+    def jobs(self, row: pd.Series) -> list[str]:
+        """Return the jobs, one a run, that yielded the variants of a row."""
+        return list(self.measured.loc[_same_configuration(self.measured, row), "job"])
+
     def files(self, row: pd.Series) -> pd.DataFrame:
-        """Return the variants, one a run, that a row is the mean of."""
-        variants = self.figures.variants
-        return variants[_same_configuration(variants, row)]
+        """Return the variants, one a run, that a row is the mean of, as `Store.variants` does.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be read.
+        """
+        return _of_precision(read_files(self.study, self.jobs(row)), row)
 
     def present_files(self, row: pd.Series) -> dict[str, str]:
         """Return the digests of a row's files that are in the store, by the number of the run."""
@@ -119,9 +133,8 @@ class Network:
         return {str(n): here[run] for n, run in enumerate(self.runs, start=1) if run in here}
 
     def groups(self, row: pd.Series) -> pd.DataFrame:
-        """Return the AUC within each source of the variant in a row."""
-        groups = self.figures.groups
-        return groups[_same_configuration(groups, row)]
+        """Return the AUC within each source of the variant in a row; raises as `files` does."""
+        return _of_precision(read_groups(self.study, self.jobs(row)), row)
 
     def _curve(self, schedule: str, precision: str) -> pd.DataFrame:
         return curve(
@@ -183,6 +196,12 @@ def describe_progress(network: Network) -> str | None:
         f"{behind} of {len(runs)} variants do not have all {most} runs yet, so means along a line "
         "can rest on different runs; differences from the baseline are still taken within a run."
     )
+
+
+def _of_precision(frame: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
+    """Leave out the other variants that the same jobs yielded."""
+    found: pd.DataFrame = frame[frame["precision"] == row["precision"]]
+    return found.reset_index(drop=True)
 
 
 def _same_configuration(frame: pd.DataFrame, row: pd.Series) -> pd.Series:

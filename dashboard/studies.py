@@ -5,8 +5,8 @@ Shipped studies are read-only; those of this machine may be growing while they a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ import streamlit as st
 from dashboard.theme import model_title
 from edac_core import locations
 from edac_core.errors import StoreError
-from edac_core.studies.compare import compare_variants, summarise_comparison
-from edac_core.studies.select import CONFIGURATION, summarise, summarise_groups
+from edac_core.studies.compare import compare_on_test, summarise_comparison
+from edac_core.studies.select import summarise, summarise_groups
 from edac_core.studies.store import Store
 
 LOCAL_PREFIX = "local/"
@@ -33,9 +33,9 @@ class Shelf:
     live: bool
     version: str
 
-    def open(self) -> closing[Store]:
+    def open(self) -> contextlib.closing[Store]:
         """Open the store for reading; use as a context."""
-        return closing(Store(Path(self.folder), readonly=True, live=self.live))
+        return contextlib.closing(Store(Path(self.folder), readonly=True, live=self.live))
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,14 @@ class Study:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a page shows of a study.
+    """What a page shows of a whole study; it is shared and must not be changed.
 
-    `variants` has one row a file, as `Store.variants`; `summary` and `groups` are means over
-    runs, as `edac_core.studies.select` makes them. All are of the study's own protocol.
+    `variants` has one row a file, as `Store.figures`; `summary` are their means over runs, as
+    `edac_core.studies.select.summarise` makes them. Both are of the study's own protocol.
     """
 
     variants: pd.DataFrame
     summary: pd.DataFrame
-    groups: pd.DataFrame
 
 
 def find_studies() -> tuple[list[Study], list[str]]:
@@ -114,16 +113,51 @@ def read_figures(study: Study) -> Figures:
     StoreError
         If the store cannot be read.
     """
-    try:
+    with _explained(study.shelf):
         return _read_figures(study.shelf, study.name, study.protocol)
-    except (ValueError, KeyError) as error:
-        raise StoreError(_sentence(error, study.shelf)) from error
 
 
-def read_comparison(study: Study, model: str) -> pd.DataFrame:
+def read_files(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
+    """Read all that is known of the variants of some jobs, as `Store.variants` returns it.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    with _explained(study.shelf), study.shelf.open() as store:
+        return store.variants(study.name, jobs=jobs)
+
+
+def read_groups(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
+    """Read the AUC within each source, averaged over the runs that some jobs belong to.
+
+    Returns
+    -------
+    DataFrame
+        As `edac_core.studies.select.summarise_groups` makes it.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    with _explained(study.shelf), study.shelf.open() as store:
+        groups = store.groups(study.name, jobs=jobs)
+        return summarise_groups(groups, store.variants(study.name, jobs=jobs))
+
+
+def read_comparison(study: Study, model: str, *, jobs: Sequence[str] | None = None) -> pd.DataFrame:
     """Test the decisions of a network's variants against those of its float32 baselines.
 
-    It reads the scores of every test example, which takes longer than `read_figures`.
+    It reads the scores of every test example, which takes long for thousands of variants.
+
+    Parameters
+    ----------
+    study : Study
+    model : str
+    jobs : sequence of str, optional
+        Only those that these jobs yielded; the jobs of the baselines have to be among them.
 
     Returns
     -------
@@ -135,10 +169,9 @@ def read_comparison(study: Study, model: str) -> pd.DataFrame:
     StoreError
         If the store cannot be read.
     """
-    try:
-        return _read_comparison(study.shelf, study.name, model)
-    except (ValueError, KeyError) as error:
-        raise StoreError(_sentence(error, study.shelf)) from error
+    chosen = None if jobs is None else tuple(sorted(jobs))
+    with _explained(study.shelf):
+        return _read_comparison(study.shelf, study.name, model, chosen)
 
 
 def read_model(study: Study, sha256: str) -> bytes:
@@ -151,6 +184,18 @@ def read_model(study: Study, sha256: str) -> bytes:
     """
     with study.shelf.open() as store:
         return store.model(sha256)
+
+
+def read_sets(study: Study, split: str) -> dict[str, str]:
+    """Return the set of each recording of a split, as `Store.sets` does.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    with study.shelf.open() as store:
+        return store.sets(split)
 
 
 def _shelves() -> Iterator[Shelf]:
@@ -183,23 +228,33 @@ def _studies_on(shelf: Shelf) -> list[Study]:
     ]
 
 
-@st.cache_data(max_entries=16, show_spinner="Reading the study")
+# Shared by all sessions and never changed, so that no rerun has to copy it.
+@st.cache_resource(max_entries=8, show_spinner="Reading the study")
 def _read_figures(shelf: Shelf, name: str, protocol: str) -> Figures:
     with shelf.open() as store:
-        variants, groups = store.variants(name), store.groups(name)
-    variants = variants[variants["protocol"] == protocol]
-    variants = variants.astype({"sparsity": float}).sort_values(
-        [*CONFIGURATION, "split_seed", "training_seed"], ignore_index=True
-    )
-    return Figures(variants, summarise(variants), summarise_groups(groups, variants))
+        variants = store.figures(name)
+    variants = variants[variants["protocol"] == protocol].astype({"sparsity": float})
+    return Figures(variants.reset_index(drop=True), summarise(variants))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _read_comparison(shelf: Shelf, name: str, model: str) -> pd.DataFrame:
+@st.cache_data(max_entries=64, show_spinner=False)
+def _read_comparison(
+    shelf: Shelf, name: str, model: str, jobs: tuple[str, ...] | None
+) -> pd.DataFrame:
     with shelf.open() as store:
-        variants = store.variants(name)
+        variants = store.variants(name, jobs=jobs)
         variants = variants[variants["model"] == model]
-        return summarise_comparison(compare_variants(variants, store.scores), variants)
+        answers = store.test_scores(variants["key"])
+    return summarise_comparison(compare_on_test(variants, answers), variants)
+
+
+@contextlib.contextmanager
+def _explained(shelf: Shelf) -> Iterator[None]:
+    """Say in a sentence what a store holds that cannot be understood."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise StoreError(_sentence(error, shelf)) from error
 
 
 def _renamed(study: Study, identifier: str) -> Study:

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard.charts.tradeoff import UNPRUNED
-from edac_core.studies.jobs import BASELINE
+from edac_core.studies import BASELINE
 from edac_core.studies.select import CONFIGURATION, pareto_front
 
 _MARK = "●"

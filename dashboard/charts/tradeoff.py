@@ -33,7 +33,7 @@ from dashboard.theme import (
     precision_look,
     schedule_look,
 )
-from edac_core.studies.jobs import BASELINE
+from edac_core.studies import BASELINE
 from edac_core.studies.select import pareto_front
 
 QUESTION = "What does size cost in AUC?"

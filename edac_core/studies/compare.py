@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple
 
 import numpy as np
@@ -11,8 +12,9 @@ import pandas as pd
 
 from edac_core.measure.significance import combine_p_values, mcnemar
 from edac_core.papers import MEBIBYTE
-from edac_core.studies.jobs import BASELINE
+from edac_core.studies import BASELINE
 from edac_core.studies.select import CONFIGURATION, RUN, is_reference
+from edac_core.studies.store import TestScores
 
 COMPARISON = ["only_baseline_right", "only_variant_right", "mcnemar_p"]
 
@@ -48,10 +50,50 @@ def compare_variants(variants: pd.DataFrame, scores: Scores) -> pd.DataFrame:
         ``mcnemar_p`` (McNemar's exact test; 1 for the baseline itself). Variants whose run has no
         baseline yet are left out.
     """
+    return compare_on_test(variants, {key: _of_test(scores(key)) for key in variants["key"]})
+
+
+def compare_on_test(variants: pd.DataFrame, answers: Mapping[str, TestScores]) -> pd.DataFrame:
+    """Do what `compare_variants` does, with scores that are read already.
+
+    Parameters
+    ----------
+    variants : DataFrame
+        As `Store.variants` returns it, or the rows of some jobs; of a run whose float32 baseline
+        is not among them, nothing is compared.
+    answers : mapping of str to TestScores
+        As `Store.test_scores` returns them for these variants.
+    """
     # Decisions can be paired only where the same examples were scored in the same order.
     runs = variants.groupby([*RUN, "split"])
-    rows = [row for _, run in runs for row in _compared_with_baseline(run, scores)]
+    rows = [row for _, run in runs for row in _compared_with_baseline(run, answers)]
     return pd.DataFrame(rows, columns=["key", *COMPARISON]).set_index("key")
+
+
+def compare_two(
+    first: pd.DataFrame, second: pd.DataFrame, answers: Mapping[str, TestScores]
+) -> float:
+    """Test whether two configurations decide rightly equally often.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Their rows of `Store.variants`, one a run.
+    answers : mapping of str to TestScores
+        As `Store.test_scores` returns them for both.
+
+    Returns
+    -------
+    float
+        The p values of McNemar's test in the runs that both have, combined; NaN if there is none.
+    """
+    called = _decisions(first, answers) | _decisions(second, answers)
+    pairs = first.merge(second, on=[*RUN, "split"])[["key_x", "key_y"]]
+    tests = [
+        mcnemar(answers[one].labels, called[one], called[other]).p_value
+        for one, other in pairs.itertuples(index=False)
+    ]
+    return combine_p_values(tests) if tests else math.nan
 
 
 def summarise_comparison(comparison: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
@@ -107,23 +149,27 @@ def _baseline_first(column: pd.Series) -> pd.Series:
 
 
 def _compared_with_baseline(
-    run: pd.DataFrame, scores: Scores
+    run: pd.DataFrame, answers: Mapping[str, TestScores]
 ) -> Iterator[tuple[str, int, int, float]]:
     references = run[is_reference(run)]
     if references.empty:
         return
-    labels, of_baseline = _decisions(references.iloc[0], scores)
-    for _, variant in run.iterrows():
-        _, of_variant = _decisions(variant, scores)
-        yield (variant["key"], *astuple(mcnemar(labels, of_baseline, of_variant)))
+    baseline = str(references["key"].iloc[0])
+    called = _decisions(run, answers)
+    for key, of_variant in called.items():
+        yield (key, *astuple(mcnemar(answers[baseline].labels, called[baseline], of_variant)))
 
 
-def _decisions(variant: pd.Series, scores: Scores) -> tuple[BoolArray, BoolArray]:
-    """Return the labels of the test examples, and what a variant calls them."""
-    scored = scores(variant["key"])
+def _decisions(variants: pd.DataFrame, answers: Mapping[str, TestScores]) -> dict[str, BoolArray]:
+    """Return what each variant calls the test examples, at its own threshold, by its key."""
+    thresholds = zip(variants["key"], variants["threshold"], strict=True)
+    return {key: answers[key].scores >= threshold for key, threshold in thresholds}
+
+
+def _of_test(scored: pd.DataFrame) -> TestScores:
+    """Take the test examples out of what `Store.scores` returns."""
     test = scored[scored["set"] == "test"]
-    called = test["score"].to_numpy() >= variant["threshold"]
-    return test["label"].to_numpy(bool), called
+    return TestScores(test["label"].to_numpy(bool), test["score"].to_numpy())
 
 
 def _combined(p_values: pd.Series[float]) -> float:

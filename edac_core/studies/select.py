@@ -7,13 +7,16 @@ two protocols are never averaged, compared or joined by a curve.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from edac_core.compress import REFERENCE_PRECISION
-from edac_core.studies.jobs import BASELINE
+from edac_core.studies import BASELINE
 
 CONFIGURATION = ["model", "protocol", "schedule", "sparsity", "precision"]
 RUN = ["model", "protocol", "split_seed", "training_seed"]
@@ -22,6 +25,70 @@ _MEANS = ["auc", "auc_half_width", "uar", "raw_bytes", "zip_bytes", "weights", "
           "latency_ms", "latency_p95_ms", "raw_ratio", "zip_ratio"]  # fmt: skip
 _SPREADS = ["auc", "zip_bytes", "latency_ms"]
 _PAIRED = ["auc_difference", "speedup"]
+
+AUC_DROP, ZIP_BYTES, RAW_BYTES, LATENCY_MS = "auc_drop", "zip_bytes", "raw_bytes", "latency_ms"
+LIMITED = (AUC_DROP, ZIP_BYTES, RAW_BYTES, LATENCY_MS)
+"""What `Limits` can limit, as columns of `over_runs`."""
+
+_STEPS = {AUC_DROP: 0.01, ZIP_BYTES: 1e3, RAW_BYTES: 1e3, LATENCY_MS: 0.1}
+_NO_MORE = 1e-9  # What two ways of adding the same numbers may differ by.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a variant has to meet; None does not limit.
+
+    `auc_drop` is how far the AUC may lie below the float32 baseline's of the same run, sizes are
+    in bytes, latency in milliseconds.
+    """
+
+    auc_drop: float | None = None
+    zip_bytes: float | None = None
+    raw_bytes: float | None = None
+    latency_ms: float | None = None
+
+    def given(self) -> dict[str, float]:
+        """Return the limits that there are, by column of `over_runs`."""
+        every = {name: getattr(self, name) for name in LIMITED}
+        return {name: limit for name, limit in every.items() if limit is not None}
+
+
+@dataclass(frozen=True)
+class Miss:
+    """A variant that breaks limits: its label, and by how much it is over each of them."""
+
+    label: int
+    excess: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `smallest_meeting` found.
+
+    Labels are those of the frame it searched. `chosen` meets every limit, None if nothing does;
+    `next_smaller` is the variant that comes just before it by size; `nearest` the one that comes
+    closest, where nothing meets them. `incomplete` counts the variants left out because they lack
+    runs, `unknown` those left out because a limited figure of theirs is not known.
+    """
+
+    chosen: int | None
+    next_smaller: Miss | None
+    nearest: Miss | None
+    incomplete: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean difference of two variants' AUC within runs, with Student's interval.
+
+    The bounds are NaN for a single run, everything is for none.
+    """
+
+    difference: float
+    low: float
+    high: float
+    runs: int
 
 
 def pareto_front(sizes: npt.ArrayLike, aucs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -77,7 +144,8 @@ def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         summary[f"{name}_std"] = groups[name].std()
     for name in _PAIRED:
         summary[name] = groups[name].mean()
-        half_width = _half_width(groups[name].std(), groups[name].count(), level=level)
+        counts = groups[name].count()
+        half_width = groups[name].std() / np.sqrt(counts) * _student(counts, level=level)
         summary[f"{name}_low"] = summary[name] - half_width
         summary[f"{name}_high"] = summary[name] + half_width
     summary.insert(0, "runs", groups.size())
@@ -128,6 +196,113 @@ def smallest_within(summary: pd.DataFrame, *, loss: float) -> pd.DataFrame:
     return kept.nsmallest(1, "zip_bytes")
 
 
+def over_runs(variants: pd.DataFrame, *, worst: bool) -> pd.DataFrame:
+    """Return what each configuration comes to in its runs, on average or in the worst one.
+
+    Parameters
+    ----------
+    variants : DataFrame
+        As `Store.figures` returns it.
+    worst : bool
+        Whether each figure is that of the run where it is worst.
+
+    Returns
+    -------
+    DataFrame
+        One row a model, protocol, schedule, sparsity and precision: ``runs``, ``auc_drop`` (below
+        the float32 baseline of the same run), ``zip_bytes``, ``raw_bytes`` and ``latency_ms``;
+        NaN where a run's figure is not known.
+    """
+    paired = _compared(variants)
+    figures = paired.assign(auc_drop=-paired["auc_difference"])
+    groups = figures.groupby([*CONFIGURATION])[list(LIMITED)]
+    found = groups.max() if worst else groups.mean()
+    runs = groups.size()
+    known = groups.count().eq(runs, axis="index")
+    return found.where(known).assign(runs=runs).reset_index()
+
+
+def smallest_meeting(
+    figures: pd.DataFrame, limits: Limits, *, by: Literal["zip_bytes", "raw_bytes"] = "zip_bytes"
+) -> Choice:
+    """Find the smallest variant within all limits, and what keeps smaller ones out.
+
+    Only variants with as many runs as any has are looked at. Of variants of equal size the one
+    that is smaller by the other measure comes first, then the one that loses less AUC. The
+    nearest is the one whose largest excess, as a share of its limit, is smallest.
+
+    Parameters
+    ----------
+    figures : DataFrame
+        Rows of one network, as `over_runs` returns them.
+    limits : Limits
+    by : {"zip_bytes", "raw_bytes"}
+        What is to be small.
+    """
+    given = limits.given()
+    complete = figures["runs"] == figures["runs"].max()
+    known = figures[list(given)].notna().all(axis=1)
+    other = RAW_BYTES if by == ZIP_BYTES else ZIP_BYTES
+    ordered = figures[complete & known].sort_values([by, other, AUC_DROP], kind="stable")
+    excess = ordered[list(given)] - pd.Series(given, dtype=float)
+    fits = (excess <= _NO_MORE).all(axis=1).to_numpy()
+    first = int(fits.argmax()) if fits.any() else None
+    return Choice(
+        chosen=None if first is None else int(ordered.index[first]),
+        next_smaller=_miss(excess, first - 1) if first else None,
+        nearest=_nearest(excess, given) if first is None and len(ordered) else None,
+        incomplete=int((~complete).sum()),
+        unknown=int((complete & ~known).sum()),
+    )
+
+
+def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float = 0.95) -> Paired:
+    """Compare the AUC of two configurations within the runs that both have.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Their rows of `Store.figures`, one a run.
+    level : float
+        Confidence level of the interval.
+
+    Returns
+    -------
+    Paired
+        Of the second's AUC less the first's.
+    """
+    both = first.merge(second, on=RUN, suffixes=("_of_first", ""))
+    differences = both["auc"] - both["auc_of_first"]
+    runs, mean = len(differences), float(differences.mean())
+    half = float(differences.std() / np.sqrt(runs) * _student(runs, level=level))
+    return Paired(mean, mean - half, mean + half, runs)
+
+
+def representatives(summary: pd.DataFrame, *, most: int) -> pd.Series[bool]:
+    """Mark the variants that stand for all where there are too many to show.
+
+    The Pareto front is kept whole. Of the rest, the best in AUC of each schedule, precision and
+    step of size is kept: steps are equal on a logarithmic scale, and so many that about `most`
+    remain.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of one network, as `summarise` returns them.
+    most : int
+        Up to so many, all are kept.
+    """
+    if len(summary) <= most:
+        return pd.Series(data=True, index=summary.index)
+    kinds = ["schedule", "precision"]
+    sizes = np.log(summary["zip_bytes"])
+    steps = max(most // len(summary[kinds].drop_duplicates()), 1)
+    step = ((sizes - sizes.min()) / max(np.ptp(sizes), _NO_MORE) * steps).astype(int)
+    best = summary["auc"].groupby([summary[name] for name in kinds] + [step]).idxmax()
+    front = pareto_front(summary["zip_bytes"], summary["auc"])
+    return pd.Series(front | summary.index.isin(best), index=summary.index)
+
+
 def is_reference(variants: pd.DataFrame) -> pd.Series[bool]:
     """Mark what all other variants are compared with: unpruned and float32."""
     return (variants["schedule"] == BASELINE) & (variants["precision"] == REFERENCE_PRECISION)
@@ -146,9 +321,16 @@ def _compared(variants: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _half_width(
-    deviations: pd.Series[float], counts: pd.Series[int], *, level: float
-) -> pd.Series[float]:
-    """Half of Student's interval of a mean; NaN for a single value."""
-    quantiles = pd.Series(student_t.ppf((1 + level) / 2, counts - 1), index=counts.index)
-    return deviations / np.sqrt(counts) * quantiles
+def _miss(excess: pd.DataFrame, at: int) -> Miss:
+    over = excess.iloc[at]
+    return Miss(int(excess.index[at]), {str(n): float(v) for n, v in over.items() if v > _NO_MORE})
+
+
+def _nearest(excess: pd.DataFrame, given: dict[str, float]) -> Miss:
+    shares = excess / pd.Series({name: max(at, _STEPS[name]) for name, at in given.items()})
+    return _miss(excess, int(shares.max(axis=1).to_numpy().argmin()))
+
+
+def _student(counts: npt.ArrayLike, *, level: float) -> npt.NDArray[np.float64]:
+    """Half the width of Student's interval of a mean, in standard errors; NaN for one value."""
+    return np.asarray(stdtrit(np.asarray(counts) - 1, (1 + level) / 2))

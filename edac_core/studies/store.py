@@ -17,19 +17,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from edac_core.errors import ModelError, StoreError
-from edac_core.measure.discrimination import Decision, GroupAuc, Interval
-from edac_core.measure.latency import Latency
-from edac_core.measure.size import Size, unpack
+
+if TYPE_CHECKING:  # They import what computes and runs variants; a reader of figures needs neither.
+    from edac_core.measure.discrimination import Decision, GroupAuc, Interval
+    from edac_core.measure.latency import Latency
+    from edac_core.measure.size import Size
 
 SCHEMA_VERSION = 1
+_SUFFIX = ".tflite.xz"
 _SCHEMA = Path(__file__).with_name("schema.sql")
+_LATENCY_FIGURES = ["latency_ms", "latency_p95_ms", "baseline_latency_ms"]
+_DESCRIBING = ["model", "schedule", "sparsity", "protocol", "split_seed", "training_seed"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,16 @@ class Scores:
 
     validation: npt.NDArray[np.float32]
     test: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TestScores:
+    """Labels of the examples a variant was tested on, and its score of each."""
+
+    __test__ = False  # pytest takes the name for a test's.
+
+    labels: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -239,8 +254,23 @@ class Store:
         known = set(self._query("SELECT key FROM jobs")["key"])
         return known & set(keys)
 
-    def variants(self, study: str) -> pd.DataFrame:
-        """Return one row a variant of a study.
+    def figures(self, study: str) -> pd.DataFrame:
+        """Return what means over runs are made of, one row a variant of a study.
+
+        It is `variants` with fewer columns, and takes a third of the time: job, model, schedule,
+        sparsity, precision, protocol, split_seed, training_seed, auc, auc_low, auc_high, uar,
+        raw_bytes, zip_bytes, weights, nonzero_weights, latency_ms, latency_p95_ms and
+        baseline_latency_ms.
+        """
+        jobs = self._configurations(study)
+        # Where nothing is measured yet there is nothing to tell a column's type from.
+        figures = self._query(_FIGURES, (study,)).astype(dict.fromkeys(_LATENCY_FIGURES, float))
+        position = np.searchsorted(jobs["number"], figures.pop("number"))
+        described = jobs.drop(columns="number").iloc[position].reset_index(drop=True)
+        return pd.concat([described, figures], axis=1)
+
+    def variants(self, study: str, *, jobs: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return one row a variant of a study, or of some of its jobs.
 
         Columns: key, job, split, model, schedule ("none" for baselines), sparsity (the plan's
         target, a fraction), achieved_sparsity, precision, protocol, split_seed, training_seed,
@@ -248,18 +278,24 @@ class Store:
         xz_bytes, weights, nonzero_weights, sha256, latency_ms, latency_p95_ms and
         baseline_latency_ms (NaN where not measured), has_model (the file is here).
         """
-        frame = self._query(_VARIANTS, (study,))
-        present = {path.name for path in self._models.glob("*.tflite.xz")}
-        frame["has_model"] = [f"{sha}.tflite.xz" in present for sha in frame["sha256"]]
+        chosen = "" if jobs is None else _OF_JOBS
+        keys = () if jobs is None else (_json(list(jobs)),)
+        frame = self._query(_VARIANTS.format(chosen=chosen), (study, *keys))
+        models = str(self._models)
+        frame["has_model"] = [
+            os.access(f"{models}/{sha}{_SUFFIX}", os.R_OK) for sha in frame["sha256"]
+        ]
         return frame
 
-    def groups(self, study: str) -> pd.DataFrame:
+    def groups(self, study: str, *, jobs: Iterable[str] | None = None) -> pd.DataFrame:
         """Return the AUC of each variant within each group of the test set.
 
         Columns: variant, group, n, positives, auc, auc_low, auc_high (NaN where a group has one
-        class only).
+        class only); of all jobs of a study, or of some.
         """
-        return self._query(_GROUPS, (study,))
+        chosen = "" if jobs is None else _OF_JOBS
+        keys = () if jobs is None else (_json(list(jobs)),)
+        return self._query(_GROUPS.format(chosen=chosen), (study, *keys))
 
     def failures(self, study: str) -> pd.DataFrame:
         """Return job, config, reason and when of the jobs that failed."""
@@ -280,6 +316,33 @@ class Store:
         for column in ("config", "history", "environment"):
             frame[column] = frame[column].map(json.loads)
         return frame
+
+    def costs(self) -> pd.DataFrame:
+        """Return what every finished job of every study took, oldest first.
+
+        Columns: study (missing if no study has the job any more), key, split, config (dict),
+        seconds, epochs (those that were trained), training_examples (missing of splits that were
+        recorded before there were copies), cpu, cores.
+        """
+        frame = self._query(
+            "SELECT study, key, split, config, seconds, json_array_length(history) AS epochs, "
+            "environment ->> '$.machine.cpu' AS cpu, environment ->> '$.machine.cores' AS cores "
+            "FROM jobs LEFT JOIN study_jobs ON study_jobs.job = jobs.key ORDER BY created, key"
+        )
+        frame["config"] = frame["config"].map(json.loads)
+        frame["training_examples"] = frame["split"].map(self._training_examples())
+        return frame
+
+    def _training_examples(self) -> dict[str, int | None]:
+        splits = self._query("SELECT key, recordings FROM splits")
+        tables = {
+            key: pd.DataFrame(**json.loads(rows))
+            for key, rows in zip(splits["key"], splits["recordings"], strict=True)
+        }
+        return {
+            key: int((table["set"] == "train").sum()) if "copy" in table else None
+            for key, table in tables.items()
+        }
 
     def latencies(self, study: str) -> pd.DataFrame:
         """Return every latency measurement of a study's variants, with the machine as a dict."""
@@ -306,6 +369,25 @@ class Store:
             raise StoreError(f"The store in {self.folder} has no variant {variant!r}.")
         return self.model(str(found.iloc[0]["sha256"]))
 
+    def test_scores(self, variants: Iterable[str]) -> dict[str, TestScores]:
+        """Return what variants, by key, answered on the examples they were tested on.
+
+        It reads many at once, where `scores` reads one with all that is known of the examples.
+        """
+        found = self._query(_TEST_SCORES, (_json(list(variants)),))
+        labels = {split: self._test_labels(split) for split in found["split"].unique()}
+        answers = {
+            key: TestScores(labels[split], np.frombuffer(scores, dtype="<f4"))
+            for key, split, scores in found.itertuples(index=False)
+        }
+        for key, answer in answers.items():
+            if len(answer.scores) != len(answer.labels):
+                raise StoreError(
+                    f"The scores of {key} in {self.folder} are not those of its test set; remove "
+                    "the store and run the study's plan again."
+                )
+        return answers
+
     def scores(self, variant: str) -> pd.DataFrame:
         """Return the scores of a variant.
 
@@ -329,6 +411,22 @@ class Store:
             parts.append(part.assign(score=scores))
         return pd.concat(parts, ignore_index=True)
 
+    def sets(self, split: str) -> dict[str, str]:
+        """Return the set of each recording of a split: "train", "validation" or "test".
+
+        A recording that is in several sets, as copies of it can be, is said to be in the first of
+        them. The mapping is empty if there is no such split.
+        """
+        found = self._query("SELECT recordings FROM splits WHERE key = ?", (split,))
+        if found.empty:
+            return {}
+        recordings = pd.DataFrame(**json.loads(found.iloc[0]["recordings"]))
+        set_of: dict[str, str] = {}
+        for name in ("test", "validation", "train"):
+            of_set = recordings.loc[recordings["set"] == name, "recording"]
+            set_of |= dict.fromkeys(of_set, name)
+        return set_of
+
     def weights(self, job: str) -> bytes | None:
         """Return the final weights of a job that others start from, as it handed them back."""
         found = self._query("SELECT weights FROM jobs WHERE key = ?", (job,))
@@ -342,6 +440,8 @@ class Store:
         StoreError
             If the file is not here, or is damaged.
         """
+        from edac_core.measure.size import unpack  # noqa: PLC0415 - see above
+
         path = self.model_path(sha256)
         try:
             data = unpack(path.read_bytes())
@@ -364,7 +464,7 @@ class Store:
 
     def model_path(self, sha256: str) -> Path:
         """Return where a model file is, or would be."""
-        return self._models / f"{sha256}.tflite.xz"
+        return self._models / f"{sha256}{_SUFFIX}"
 
     @staticmethod
     def _damaged(path: Path) -> str:
@@ -386,6 +486,18 @@ class Store:
                 f"The store in {self.folder} has schema version {found}, this program reads "
                 f"{SCHEMA_VERSION}; use the version that wrote it, or another --cache folder."
             )
+
+    def _configurations(self, study: str) -> pd.DataFrame:
+        """Return number, job and configuration of a study's finished jobs, by number."""
+        paths = ", ".join(f"'$.{name}'" for name in _DESCRIBING)
+        found = self._query(_CONFIGURATIONS.format(paths=paths), (study,))
+        described = json.loads(f"[{','.join(found.pop('described'))}]")
+        return pd.concat([found, pd.DataFrame(described, columns=_DESCRIBING)], axis=1)
+
+    def _test_labels(self, split: str) -> npt.NDArray[np.bool_]:
+        (recordings,) = self._query("SELECT recordings FROM splits WHERE key = ?", (split,)).iloc[0]
+        table = pd.DataFrame(**json.loads(recordings))
+        return table.loc[table["set"] == "test", "label"].to_numpy(bool)
 
     def _query(self, sql: str, values: tuple[Any, ...] = ()) -> pd.DataFrame:
         with self._explained():
@@ -440,7 +552,23 @@ def variant_key(job: str, precision: str) -> str:
     return f"{job}-{precision}"
 
 
-_VARIANTS = """
+_OF_STUDY = """
+FROM study_jobs
+JOIN jobs ON jobs.key = study_jobs.job
+JOIN variants ON variants.job = jobs.key
+"""
+
+_OF_JOBS = "AND study_jobs.job IN (SELECT value FROM json_each(?))"
+
+# A variant has few latencies, one a machine: looking for a newer one beats sorting them all.
+_NEWEST_LATENCY = """
+LEFT JOIN latencies AS newest ON newest.variant = variants.key AND NOT EXISTS (
+  SELECT 1 FROM latencies AS other WHERE other.variant = newest.variant
+  AND (other."when", other.machine_id) > (newest."when", newest.machine_id)
+)
+"""
+
+_VARIANTS = f"""
 SELECT variants.key, variants.job, jobs.split,
   jobs.config ->> 'model' AS model, jobs.config ->> 'schedule' AS schedule,
   jobs.config ->> 'sparsity' AS sparsity, jobs.achieved_sparsity, precision,
@@ -450,20 +578,38 @@ SELECT variants.key, variants.job, jobs.split,
   raw_bytes, zip_bytes, xz_bytes, weights_total AS weights, nonzero_weights, sha256,
   newest.median_ms AS latency_ms, newest.p95_ms AS latency_p95_ms,
   newest.baseline_ms AS baseline_latency_ms
-FROM study_jobs
-JOIN jobs ON jobs.key = study_jobs.job
-JOIN variants ON variants.job = jobs.key
-LEFT JOIN (SELECT *, MAX("when") FROM latencies GROUP BY variant) AS newest
-  ON newest.variant = variants.key
-WHERE study = ?
+{_OF_STUDY} {_NEWEST_LATENCY}
+WHERE study = ? {{chosen}}
 ORDER BY model, split_seed, training_seed, schedule, sparsity, precision
 """
 
+# Taken apart once a job, not once a variant and column.
+_CONFIGURATIONS = """
+SELECT jobs.rowid AS number, jobs.key AS job,
+  json_extract(config, {paths}) AS described
+FROM study_jobs JOIN jobs ON jobs.key = study_jobs.job
+WHERE study = ? ORDER BY number
+"""
+
+_FIGURES = f"""
+SELECT jobs.rowid AS number, precision, auc, auc_low, auc_high, uar, raw_bytes, zip_bytes,
+  weights_total AS weights, nonzero_weights, newest.median_ms AS latency_ms,
+  newest.p95_ms AS latency_p95_ms, newest.baseline_ms AS baseline_latency_ms
+{_OF_STUDY} {_NEWEST_LATENCY}
+WHERE study = ?
+"""
+
+_TEST_SCORES = """
+SELECT variants.key, jobs.split, test_scores
+FROM variants JOIN jobs ON jobs.key = variants.job
+WHERE variants.key IN (SELECT value FROM json_each(?))
+"""
+
 _GROUPS = """
-SELECT groups.* FROM groups
-JOIN variants ON variants.key = groups.variant
-JOIN study_jobs ON study_jobs.job = variants.job
-WHERE study = ? ORDER BY groups.variant, groups."group"
+SELECT groups.* FROM study_jobs
+JOIN variants ON variants.job = study_jobs.job
+JOIN groups ON groups.variant = variants.key
+WHERE study = ? {chosen} ORDER BY groups.variant, groups."group"
 """
 
 _LATENCIES = """

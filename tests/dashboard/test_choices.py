@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from dashboard.choices import (
@@ -49,16 +51,33 @@ def test_the_page_opens_at_the_smallest_that_keeps_its_auc(network):
     assert "x smaller" in describe_start(network)
 
 
-def test_the_page_opens_at_the_first_run_whose_file_is_here(network):
+def test_the_page_opens_at_the_first_run_whose_file_is_here(stores, made_up, tmp_path):
+    shutil.copytree(made_up, tmp_path / "store")
+    stores(local=tmp_path / "store")
+    (study,), _ = find_studies()
+    network = Network(study, read_figures(study), "cnn")
     row = network.row(schedule="constant", sparsity=0.5, precision="int8")
-    files = network.files(row)
+    files = network.files(row)["sha256"]
     assert default_run(network, row) == "1"
-    assert list(network.present_files(row)) == ["1", "2", "3"]
-    network.figures.variants.loc[files.index[:2], "has_model"] = False
+    assert network.present_files(row) == dict(zip("123", files, strict=True))
+    for sha256 in files[:2]:
+        (tmp_path / "store" / "models" / f"{sha256}.tflite.xz").unlink()
+    assert network.present_files(row) == {"3": files[2]}
     assert default_run(network, row) == "3"
-    assert network.present_files(row) == {"3": files["sha256"].iloc[2]}
-    network.figures.variants.loc[files.index, "has_model"] = False
+    (tmp_path / "store" / "models" / f"{files[2]}.tflite.xz").unlink()
+    assert network.present_files(row) == {}
     assert default_run(network, row) == "1"
+
+
+def test_files_and_sources_are_of_the_row_alone(network):
+    row = network.row(schedule="polynomial", sparsity=0.95, precision="float16")
+    files = network.files(row)
+    assert set(files["precision"]) == {"float16"}
+    assert set(files["sparsity"]) == {0.95}
+    assert files["auc"].mean() == pytest.approx(row["auc"])
+    groups = network.groups(row)
+    assert set(groups["precision"]) == {"float16"}
+    assert groups["n"].sum() == 190
 
 
 def test_a_network_of_ones_own_has_the_name_it_was_given(stores, tmp_path, build):

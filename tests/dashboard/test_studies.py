@@ -1,8 +1,17 @@
 import shutil
 
+import pandas as pd
 import pytest
 
-from dashboard.studies import Study, find_studies, read_comparison, read_figures, read_model
+from dashboard.studies import (
+    Study,
+    find_studies,
+    read_comparison,
+    read_figures,
+    read_files,
+    read_groups,
+    read_model,
+)
 from edac_core.errors import StoreError
 from edac_core.studies.store import Store
 
@@ -56,7 +65,7 @@ def test_figures_are_of_the_studys_own_protocol(stores, tmp_path, build):
     stores(local=tmp_path)
     (study,), _ = find_studies()
     figures = read_figures(study)
-    for frame in (figures.variants, figures.summary, figures.groups):
+    for frame in (figures.variants, figures.summary):
         assert set(frame["protocol"]) == {"clean"}
         assert "constant" not in set(frame["schedule"])
 
@@ -73,6 +82,18 @@ def test_comparisons_are_of_one_network(stores, made_up):
     assert comparison["mcnemar_p"].min() < 0.05
 
 
+def test_comparisons_of_some_jobs_are_those_of_all(stores, made_up):
+    stores(shipped=made_up)
+    (study,), _ = find_studies()
+    every = read_comparison(study, "cnn")
+    variants = read_figures(study).variants.query("model == 'cnn'")
+    jobs = variants.query("schedule == 'none' or sparsity == 0.95")["job"].unique()
+    some = read_comparison(study, "cnn", jobs=jobs)
+    assert len(some) == 3 * 3
+    wanted = every.query("schedule == 'none' or sparsity == 0.95").reset_index(drop=True)
+    pd.testing.assert_frame_equal(some, wanted)
+
+
 def test_comparisons_of_a_damaged_store_are_a_sentence(stores, made_up, tmp_path):
     shutil.copytree(made_up, tmp_path / "store")
     damaged = Store(tmp_path / "store")
@@ -85,13 +106,27 @@ def test_comparisons_of_a_damaged_store_are_a_sentence(stores, made_up, tmp_path
         read_comparison(study, "cnn")
 
 
+@pytest.mark.parametrize("read", [read_files, read_groups])
+def test_a_damaged_store_is_a_sentence_whatever_is_read(stores, made_up, tmp_path, read):
+    shutil.copytree(made_up, tmp_path / "store")
+    stores(local=tmp_path / "store")
+    (study,), _ = find_studies()
+    jobs = read_figures(study).variants["job"].unique()[:2]
+    damaged = Store(tmp_path / "store")
+    damaged._database.execute("DROP TABLE groups")
+    damaged._database.execute("DROP TABLE latencies")
+    damaged.close()
+    with pytest.raises(StoreError, match="cannot be used"):
+        read(study, jobs)
+
+
 def test_figures_are_read_once_and_again_when_the_store_grows(stores, tmp_path, build, monkeypatch):
     small = {"levels": [("none", 0.0)], "precisions": ("float32",)}
     build(tmp_path, runs=((0, 1),), **small)
     stores(local=tmp_path)
     (study,), _ = find_studies()
     assert len(read_figures(study).variants) == 1
-    monkeypatch.setattr(Store, "variants", None)
+    monkeypatch.setattr(Store, "figures", None)
     assert len(read_figures(study).variants) == 1
     monkeypatch.undo()
     stores(local=tmp_path)
@@ -125,7 +160,7 @@ def test_reading_leaves_the_shipped_store_as_it_is(stores, made_up, tmp_path):
 def test_a_model_is_the_stores(stores, made_up):
     stores(shipped=made_up)
     (study,), _ = find_studies()
-    sha256 = read_figures(study).variants["sha256"].iloc[0]
+    sha256 = read_files(study, read_figures(study).variants["job"][:1])["sha256"].iloc[0]
     assert read_model(study, sha256) == Store(made_up, readonly=True).model(sha256)
 
 

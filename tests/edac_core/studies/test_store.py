@@ -2,6 +2,7 @@ import errno
 import sqlite3
 
 import numpy as np
+import pandas as pd
 import pytest
 import stored
 
@@ -37,6 +38,67 @@ def test_scores_come_back_beside_their_recordings(filled, split):
     np.testing.assert_array_equal(scores.loc[scores["set"] == "test", "score"], put.test)
     merged = scores.merge(expected, on="recording", suffixes=("", "_put"))
     assert (merged["label"] == merged["label_put"]).all()
+
+
+def test_test_scores_are_the_test_part_of_all_scores(filled):
+    keys = list(filled.variants("study")["key"])
+    answers = filled.test_scores(keys)
+    assert list(answers) == keys
+    for key in keys:
+        test = filled.scores(key).query("set == 'test'")
+        np.testing.assert_array_equal(answers[key].scores, test["score"])
+        np.testing.assert_array_equal(answers[key].labels, test["label"].astype(bool))
+
+
+def test_figures_are_columns_of_the_variants(filled, split):
+    """Of two jobs, one measured on two machines and one on none."""
+    filled.put_job(
+        "earlier", {**stored.CONFIG, "schedule": "none", "sparsity": 0}, split.key,
+        stored.make_result(split, "int8", "float32"),
+    )  # fmt: skip
+    filled.claim("study", ["earlier", "job"])
+    slow, fast = filled.variants("study", jobs=["job"])["key"]
+    for machine in "xy":
+        measured = {slow: SLOW, fast: FAST}
+        filled.put_latencies(measured, baseline=slow, machine={"cpu": machine})
+    figures, variants = filled.figures("study"), filled.variants("study")
+    assert len(figures) == 4
+    identity = ["job", "precision"]
+    pd.testing.assert_frame_equal(
+        figures.sort_values(identity, ignore_index=True),
+        variants.sort_values(identity, ignore_index=True)[list(figures)],
+        check_dtype=False,
+    )
+
+
+def test_figures_of_what_has_no_latency_are_numbers(filled):
+    assert filled.figures("study")["latency_ms"].dtype == float
+
+
+@pytest.mark.parametrize("study", ["study", "unknown"])
+def test_a_study_without_results_has_no_figures(store, study):
+    store.put_study("study", title="Study", plan={}, data={})
+    assert store.figures(study).empty
+    assert {"model", "schedule", "precision", "auc", "latency_ms"} <= set(store.figures(study))
+
+
+def test_variants_and_groups_of_some_jobs(filled, split):
+    filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "int8"))
+    filled.claim("study", ["job", "two"])
+    assert filled.variants("study", jobs=["two"])["key"].tolist() == ["two-int8"]
+    assert set(filled.groups("study", jobs=["two"])["variant"]) == {"two-int8"}
+    assert filled.variants("study", jobs=["other"]).empty
+    assert len(filled.variants("study")) == 3
+
+
+def test_an_older_store_is_read_without_its_index(filled):
+    """As the shipped one, that nothing may be written to."""
+    filled._database.execute("DROP INDEX variants_at_a_glance")
+    filled.finish()
+    filled.close()
+    older = Store(filled.folder, readonly=True)
+    assert len(older.figures("study")) == 2
+    older.close()
 
 
 def test_groups_come_back(filled, split):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from edac_core.apart import Workers
-from edac_core.listening import Heard, hear
+
+if TYPE_CHECKING:
+    from edac_core.listening import Heard
 
 DECODING_SECONDS = 10
 
@@ -38,4 +42,6 @@ def decoded(data: bytes, *, sha256: str, name: str) -> Heard:
 
 @st.cache_resource(max_entries=64, show_spinner="Decoding the recording")
 def _decoded(_data: bytes, sha256: str, name: str) -> Heard:  # noqa: ARG001 - for the cache
+    from edac_core.listening import hear  # noqa: PLC0415 - takes a second; most pages need none
+
     return workers().call(hear, _data, name, seconds=DECODING_SECONDS, subject=name)

@@ -40,6 +40,6 @@ def test_the_first_row_of_a_picture_is_drawn_at_the_bottom():
     figure = signal.draw_picture(picture, title="What does the network get?")
     (image,) = figure.layout.images
     stored = Image.open(io.BytesIO(base64.b64decode(image.source.split(",")[1])))
-    assert np.asarray(stored)[1].min() == 255
+    assert np.asarray(stored)[-1].min() == 255
     assert np.asarray(stored)[0].max() == 0
     assert (image.sizex, image.sizey) == (7.0, 15.0)

@@ -26,6 +26,7 @@ class Operation(Protocol):
     `name` is what messages call it; `probability` is the share of waveforms it is applied to.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     name: ClassVar[str]
 
     @property

@@ -26,7 +26,8 @@ from edac_core.errors import AudioError, PlanError
 from edac_core.operations import Operation
 
 if TYPE_CHECKING:
-    from edac_core.frontends import MelImage, Mfcc
+    from edac_core.frontends.mel_image import MelImage
+    from edac_core.frontends.mfcc import Mfcc
 
 PICTURED = ("mfcc", "mel_image")
 """The front-ends that go by way of a picture."""
@@ -167,7 +168,8 @@ def _refuse_short(waveform: Waveform) -> None:
 
 
 def _frontend(name: str) -> Mfcc | MelImage:
-    from edac_core.frontends import MelImage, Mfcc  # noqa: PLC0415 - only where it is needed
+    from edac_core.frontends.mel_image import MelImage  # noqa: PLC0415 - see above
+    from edac_core.frontends.mfcc import Mfcc  # noqa: PLC0415 - see above
 
     pictured = {kind.name: kind for kind in (Mfcc, MelImage)}
     if name not in pictured:
@@ -206,7 +208,7 @@ def _covered(frontend: Mfcc | MelImage, spectrogram: Spectrogram, change: Change
 
 
 def _in_units(frontend: Mfcc | MelImage, masks: Masks, *, bands: int) -> Covered:
-    import librosa  # noqa: PLC0415 - only where it is needed
+    import librosa  # noqa: PLC0415 - see above
 
     # The triangle of band k has its feet at k and k + 2: its neighbours' peaks are its edges.
     edges = librosa.mel_frequencies(bands + 2, fmin=0.0, fmax=_highest(frontend))
@@ -220,7 +222,7 @@ def _in_units(frontend: Mfcc | MelImage, masks: Masks, *, bands: int) -> Covered
 
 
 def _hertz_marks(frontend: Mfcc | MelImage, *, bands: int) -> tuple[HertzMark, ...]:
-    import librosa  # noqa: PLC0415 - only where it is needed
+    import librosa  # noqa: PLC0415 - see above
 
     highest = _highest(frontend)
     marked = [hertz for hertz in MARKED_HERTZ if hertz <= highest]

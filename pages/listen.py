@@ -2,12 +2,188 @@
 
 from __future__ import annotations
 
-from dashboard import frame
+import secrets
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import address, frame
+from dashboard.address import Field
+from dashboard.augmentations import (
+    AUGMENTATIONS,
+    WHOLE,
+    Selection,
+    describe_effect,
+    describe_outcome,
+    steps_of,
+)
+from dashboard.charts import CONFIG, before_after
+from dashboard.charts.before_after import SIDES
+from dashboard.knobs import Amount, Knob, read_amounts, write_amounts
+from dashboard.player import draw_player
+from dashboard.previewing import LONGEST_SECONDS, previewed
+from dashboard.recordings import Recording, choose_recording
+from dashboard.theme import ink
+from edac_core.errors import EdacError
+from edac_core.previews import Preview
+
+MOST_SEED = 9_999
+NETWORKS = {"mfcc": "CNN: 302 x 15 MFCC", "mel_image": "CNN-LSTM: 39 x 88 mel picture"}
+
+AUGMENTATION = Field("augmentation", "augmentation")
+STEP = Field("step", "step")
+FRONTEND = Field("input", "input")
+SEED = Field("seed", "seed")
+AMOUNTS = Field("amounts", "amounts", write_amounts)
+FIELDS = (AUGMENTATION, STEP, FRONTEND, SEED, AMOUNTS)
 
 
 def main() -> None:
     """Draw the page."""
     frame.begin("pages/listen.py")
+    address.arrive(FIELDS)
+    recording = choose_recording()
+    if recording is not None:
+        draw_change(recording)
+
+
+@st.fragment
+def draw_change(recording: Recording) -> None:
+    """Draw what changes with the augmentation and its sliders."""
+    selection, frontend = pick_augmentation()
+    amounts = pick_amounts(selection)
+    frame.draw_problems(address.complaints())
+    address.write(FIELDS)
+    st.caption(selection.describe())
+    try:
+        heard = recording.heard()
+        before = previewed(heard.waveform, recording.sha256, frontend=frontend)
+        change = selection.change(amounts, seed=st.session_state[SEED.key])
+        after = previewed(heard.waveform, recording.sha256, frontend=frontend, change=change)
+    except EdacError as error:
+        frame.draw_problems([str(error)])
+        return
+    if heard.seconds > LONGEST_SECONDS:
+        st.info(f"The recording lasts {heard.seconds:.0f} s; its first {LONGEST_SECONDS} s are "
+                "shown here.", icon=":material/content_cut:")  # fmt: skip
+    draw_players(before, after)
+    draw_charts(before, after)
+
+
+def pick_augmentation() -> tuple[Selection, str]:
+    """Let the viewer choose what is done, and for which network."""
+    with st.grid(4, min_column_width=150, vertical_alignment="bottom"):
+        augmentation = pick(
+            AUGMENTATION, "Augmentation", {name: a.title for name, a in AUGMENTATIONS.items()},
+            on_change=start_over,
+        )  # fmt: skip
+        frontend = pick(FRONTEND, "Network", NETWORKS, on_change=address.touch)
+        drawing = st.container(), st.container()
+    steps = steps_of(augmentation)
+    address.settle(STEP, list(steps), default=WHOLE)
+    step = st.segmented_control(
+        "Step", list(steps), key=STEP.key, on_change=start_over, format_func=steps.__getitem__,
+        required=True,
+    )  # fmt: skip
+    selection = Selection(augmentation, step)
+    draw_seed(selection, *drawing)
+    return selection, frontend
+
+
+def pick(field: Field, label: str, titles: dict[str, str], *, on_change: Callable[[], None]) -> str:
+    """Let the viewer choose one of a few."""
+    options = list(titles)
+    address.settle(field, options, default=options[0])
+    return st.selectbox(
+        label, options, key=field.key, on_change=on_change, format_func=titles.__getitem__
+    )
+
+
+def start_over() -> None:
+    """Forget amounts that belong to another augmentation."""
+    address.touch()
+    st.session_state.pop(AMOUNTS.key, None)
+
+
+def pick_amounts(selection: Selection) -> tuple[Amount, ...]:
+    """Let the viewer set the sliders."""
+    seed = st.session_state[SEED.key]
+    amounts = address.settle_text(
+        AMOUNTS, lambda text: read_amounts(text, selection.knobs),
+        default=selection.amounts(seed=seed), offered="where the sliders here can stand",
+    )  # fmt: skip
+    with st.grid(5, min_column_width=140):
+        for number, (knob, amount) in enumerate(zip(selection.knobs, amounts, strict=True)):
+            draw_knob(knob, amount, key=f"knob {number} {selection}", selection=selection)
+    return amounts
+
+
+def draw_seed(selection: Selection, left: DeltaGenerator, right: DeltaGenerator) -> None:
+    """Draw the seed, and the button that draws anew."""
+    address.settle_text(SEED, read_seed, default=1, offered=f"a whole number from 0 to {MOST_SEED}")
+    left.number_input(
+        "Seed", 0, MOST_SEED, key=SEED.key, disabled=not selection.is_drawn,
+        on_change=redraw, args=(selection,), help="The same seed draws the same amounts.",
+    )  # fmt: skip
+    right.button(
+        "Draw anew", icon=":material/casino:", disabled=not selection.is_drawn,
+        on_click=redraw, args=(selection,), kwargs={"anew": True},
+    )  # fmt: skip
+
+
+def read_seed(text: str) -> int:
+    """Read a seed as it stands in the address."""
+    seed = int(text)
+    if not 0 <= seed <= MOST_SEED:
+        raise ValueError(text)
+    return seed
+
+
+def redraw(selection: Selection, *, anew: bool = False) -> None:
+    """Put the slider where the seed draws; one that narrows what is drawn from stays."""
+    address.touch()
+    if anew:
+        st.session_state[SEED.key] = secrets.randbelow(MOST_SEED + 1)
+    if selection.alone is not None:
+        st.session_state[AMOUNTS.key] = selection.amounts(seed=st.session_state[SEED.key])
+
+
+def draw_knob(knob: Knob, amount: Amount, *, key: str, selection: Selection) -> None:
+    """Draw a slider where the amounts say."""
+    st.session_state[key] = amount
+    st.slider(
+        knob.label, knob.low, knob.high, step=knob.step, format=knob.form, key=key, help=knob.help,
+        on_change=take, args=(selection,),
+    )  # fmt: skip
+
+
+def take(selection: Selection) -> None:
+    """Note where the sliders stand."""
+    address.touch()
+    state = st.session_state
+    state[AMOUNTS.key] = tuple(
+        state[f"knob {number} {selection}"] for number in range(len(selection.knobs))
+    )
+
+
+def draw_players(before: Preview, after: Preview) -> None:
+    """Draw what was drawn, in words, and both players."""
+    st.markdown(f"**{describe_outcome(before, after)}.** {describe_effect(before, after)}")
+    for column, side, shown in zip(st.columns(2), SIDES, (before, after), strict=True):
+        with column:
+            draw_player(shown.waveform, alt=f"The recording {side.lower()} augmentation")
+
+
+def draw_charts(before: Preview, after: Preview) -> None:
+    """Draw all charts, before beside after."""
+    for row in before_after.rows(before, after, ink=ink()):
+        for column, side, figure in zip(st.columns(2), SIDES, row.figures, strict=True):
+            column.plotly_chart(
+                figure, height=row.height, key=f"{row.name} {side}", config=CONFIG,
+                alt=f"{side} augmentation: {row.question}",
+            )  # fmt: skip
+    st.caption(before_after.explain_input(before))
 
 
 main()

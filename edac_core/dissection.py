@@ -1,0 +1,58 @@
+"""What model files in a store are made of; made to be called apart (`edac_core.apart`)."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import closing
+from pathlib import Path
+
+from edac_core.measure.anatomy import Spread, Tensor, dissect, spreads
+from edac_core.measure.operators import OperatorTimes, time_operators
+from edac_core.studies.store import Store
+from edac_core.verdicts import ModelFile
+
+
+def tensors_of(file: ModelFile) -> tuple[Tensor, ...]:
+    """List the constants of a file, as `edac_core.measure.anatomy.dissect` does.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or damaged.
+    ModelError
+        If LiteRT cannot load it.
+    """
+    return dissect(_read(file))
+
+
+def spreads_of(file: ModelFile, baseline: ModelFile | None) -> tuple[Spread, ...]:
+    """Count how weights are spread, as `edac_core.measure.anatomy.spreads` does.
+
+    Raises
+    ------
+    StoreError
+        If a file is missing or damaged.
+    ModelError
+        If LiteRT cannot load one.
+    """
+    return spreads(_read(file), baseline=None if baseline is None else _read(baseline))
+
+
+def operator_times_of(file: ModelFile) -> OperatorTimes:
+    """Time a file's operators, as `edac_core.measure.operators.time_operators` does.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or damaged.
+    ModelError
+        If LiteRT cannot load it, or its operators cannot be timed one by one.
+    """
+    return time_operators(_read(file))
+
+
+# The page asks three things of one file, and unpacking it takes longest.
+@functools.lru_cache(maxsize=2)
+def _read(file: ModelFile) -> bytes:
+    with closing(Store(Path(file.store), readonly=True, live=file.live)) as store:
+        return store.model(file.sha256)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
-from dashboard import frame
+from dashboard import address, frame
+from dashboard import format as write
+from dashboard.address import Field
 from dashboard.player import encoded
 from dashboard.workers import decoded
 from edac_core.datasets import DATASETS, open_dataset
@@ -24,7 +28,14 @@ SAMPLE, UPLOAD, MICROPHONE = "Sample recording", "Upload", "Microphone"
 SYNTHETIC = "synthetic"
 _NEEDS_A_PATH = "folder"
 _SYNTHETIC_SEEDS = 3
-_LABELS = {0: "negative", 1: "positive"}
+LABELS = {0: "negative", 1: "positive"}
+_SET_RANKS = {"test": 0, "validation": 1, "": 2, "train": 3}
+_SET_NAMES = {"test": "test set", "validation": "validation set", "train": "training set"}
+_FROM = "recording_from"
+
+DATASET = Field("dataset", "data set")
+RECORDING = Field("recording", "recording")
+SAMPLE_FIELDS = (DATASET, RECORDING)
 
 
 @dataclass(frozen=True)
@@ -57,25 +68,69 @@ class Recording:
         return decoded(self.data, sha256=self.sha256, name=self.name)
 
 
-def choose_recording() -> Recording | None:
-    """Let the viewer choose a recording; None, and what is wrong, if there is none."""
-    how = st.segmented_control(
-        "Where from", [SAMPLE, UPLOAD, MICROPHONE], default=SAMPLE, key="recording_from",
-        required=True,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Sets:
+    """Which recordings of a data set a network learnt from, and which it was tested on.
+
+    `of` gives "train", "validation" or "test" by the name of a recording.
+    """
+
+    dataset: str
+    of: Mapping[str, str]
+
+    def of_recording(self, recording: Recording) -> str | None:
+        """Return the set of a recording; None if it is in none of them."""
+        if recording.dataset != self.dataset or recording.identifier is None:
+            return None
+        return self.of.get(recording.identifier)
+
+
+def choose_recording(sets: Sets | None = None) -> Recording | None:
+    """Let the viewer choose a recording; None, and what is wrong, if there is none.
+
+    Parameters
+    ----------
+    sets
+        The sets of the network that will be asked: its data set comes first, and in it the
+        recordings on which it was tested.
+    """
+    if address.asks_for(RECORDING):
+        st.session_state[_FROM] = SAMPLE
+    st.session_state.setdefault(_FROM, SAMPLE)
+    left, right = st.columns([3, 5])
+    how = left.segmented_control(
+        "Where from", [SAMPLE, UPLOAD, MICROPHONE], key=_FROM, required=True
+    )
     try:
-        return {SAMPLE: _sample, UPLOAD: _upload, MICROPHONE: _microphone}[how]()
-    except (EdacError, OSError) as error:
+        with right:
+            if how == SAMPLE:
+                return _sample(sets)
+            return _upload() if how == UPLOAD else _microphone()
+    except EdacError as error:
         frame.draw_problems([str(error)])
         return None
 
 
+def fields_in_address() -> tuple[Field, ...]:
+    """Return what of the choice belongs into the address: a file cannot be linked to."""
+    state = st.session_state
+    known = state.get(_FROM) == SAMPLE and all(field.key in state for field in SAMPLE_FIELDS)
+    return SAMPLE_FIELDS if known else ()
+
+
 def _upload() -> Recording | None:
-    file = st.file_uploader(
-        f"A cough as {', '.join(FORMATS)}", type=FORMATS, key="recording_file",
-        help="At most 10 MB. It stays on this server, in memory, until you leave.",
-    )  # fmt: skip
-    return None if file is None else Recording(file.name, file.getvalue())
+    try:
+        file = st.file_uploader(
+            f"A cough as {', '.join(FORMATS)}", type=FORMATS, key="recording_file",
+            help="At most 10 MB. It stays on this server, in memory, until you leave.",
+        )  # fmt: skip
+    except StreamlitAPIException as error:
+        # A browser offers no such file; who sends one anyway is told the same as others.
+        raise DataError(
+            f"A recording's name has to end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, without "
+            "a null byte: rename it, choose Sample recording and come back."
+        ) from error
+    return None if file is None else Recording(write.file_name(file.name), file.getvalue())
 
 
 def _microphone() -> Recording | None:
@@ -83,17 +138,31 @@ def _microphone() -> Recording | None:
     return None if file is None else Recording("Your recording", file.getvalue())
 
 
-def _sample() -> Recording | None:
-    left, right = st.columns([1, 2])
-    with left:
-        dataset = st.selectbox("From", datasets_here(), key="recording_dataset")
-    recordings = _recordings_of(dataset)
-    with right:
-        chosen = st.selectbox(
-            "Recording", list(recordings.index), key="recording_sample",
-            format_func=recordings["title"].__getitem__,
-        )  # fmt: skip
+def _sample(sets: Sets | None) -> Recording:
+    left, right = st.columns([2, 5])
+    names = sorted(datasets_here(), key=lambda name: sets is not None and name != sets.dataset)
+    address.settle(DATASET, names, default=names[0])
+    dataset = left.selectbox("From", names, key=DATASET.key, on_change=address.touch)
+    titles = _titles(dataset, sets)
+    address.settle(RECORDING, list(titles), default=next(iter(titles)))
+    chosen = right.selectbox(
+        "Recording", list(titles), key=RECORDING.key, format_func=titles.__getitem__,
+        on_change=address.touch,
+    )  # fmt: skip
     return read_sample(dataset, chosen)
+
+
+def _titles(dataset: str, sets: Sets | None) -> dict[str, str]:
+    """Return the titles of a data set's recordings by name, those a network was tested on first."""
+    table = _recordings_of(dataset)
+    titles = dict(zip(table.index.astype(str), table["title"].astype(str), strict=True))
+    if sets is None or sets.dataset != dataset:
+        return titles
+    ranked = sorted(titles, key=lambda name: _SET_RANKS[sets.of.get(name, "")])
+    return {
+        name: f"{titles[name]}, {_SET_NAMES.get(sets.of.get(name, ''), 'in no set')}"
+        for name in ranked
+    }
 
 
 @st.cache_data(ttl=60, show_spinner=False)
@@ -114,9 +183,7 @@ def read_sample(dataset: str, identifier: str) -> Recording:
     Raises
     ------
     DataError
-        If there is no such recording.
-    OSError
-        If its file cannot be read.
+        If there is no such recording, or its file cannot be read.
     """
     recordings = _recordings_of(dataset)
     if identifier not in recordings.index:
@@ -124,8 +191,17 @@ def read_sample(dataset: str, identifier: str) -> Recording:
             f"Data set {dataset!r} has no recording {identifier[:60]!r}: choose another."
         )
     row: dict[Any, Any] = recordings.loc[identifier].to_dict()
-    data = _synthetic(identifier) if dataset == SYNTHETIC else Path(row["path"]).read_bytes()
+    data = _synthetic(identifier) if dataset == SYNTHETIC else _bytes_of(row)
     return Recording(str(row["title"]), data, dataset, identifier, int(row["label"]))
+
+
+def _bytes_of(row: Mapping[Any, Any]) -> bytes:
+    try:
+        return Path(row["path"]).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"The file of {row['title']} cannot be read ({error.strerror}): choose another."
+        ) from error
 
 
 @st.cache_data(ttl=60, show_spinner=False)
@@ -134,14 +210,14 @@ def _recordings_of(dataset: str) -> pd.DataFrame:
     if dataset == SYNTHETIC:
         return _synthetic_recordings()
     table = open_dataset(dataset).recordings.set_index("recording")
-    described = table["group"] + ", " + table["label"].map(_LABELS)
+    described = table["group"] + ", " + table["label"].map(LABELS)
     return table.assign(title=table.index + " (" + described + ")")
 
 
 def _synthetic_recordings() -> pd.DataFrame:
     rows = [
-        {"recording": f"{source.name}-{_LABELS[label]}-{seed}", "label": label, "path": "",
-         "title": f"Synthetic cough {seed}, {source.name} ({_LABELS[label]})"}
+        {"recording": f"{source.name}-{LABELS[label]}-{seed}", "label": label, "path": "",
+         "title": f"Synthetic cough {seed}, {source.name} ({LABELS[label]})"}
         for seed in range(1, _SYNTHETIC_SEEDS + 1) for source in SOURCES for label in (1, 0)
     ]  # fmt: skip
     return pd.DataFrame(rows).set_index("recording")
@@ -150,5 +226,5 @@ def _synthetic_recordings() -> pd.DataFrame:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _synthetic(identifier: str) -> bytes:
     source, label, seed = identifier.rsplit("-", 2)
-    by_word = {word: number for number, word in _LABELS.items()}
+    by_word = {word: number for number, word in LABELS.items()}
     return encoded(synthesize(by_word[label], seed=int(seed), source=source))

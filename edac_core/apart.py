@@ -24,6 +24,8 @@ from edac_core.errors import ApartError, EdacError
 T = TypeVar("T")
 
 _GIBIBYTE = 2**30
+_STARTING_SECONDS = 120
+_BEGUN = "begun"
 
 
 class Workers:
@@ -68,7 +70,7 @@ class Workers:
         arguments
             For it; they and the result are copied between processes.
         seconds
-            The worker is killed if the call takes longer.
+            The worker is killed if the call takes longer; starting a worker is not counted.
         subject
             What error messages are about, such as the name of a file.
 
@@ -114,18 +116,23 @@ class _Worker:
     def ask(self, message: Any, *, seconds: float, subject: str) -> tuple[str, Any]:
         try:
             self._pipe.send(message)
-            if not self._pipe.poll(seconds):
-                raise ApartError(
-                    f"{subject} took longer than {seconds:g} s and was stopped: "
-                    "try again, or with something smaller."
-                )
-            answer: tuple[str, Any] = self._pipe.recv()
+            # A new worker starts Python and imports the function's module: that is not its time.
+            self._receive(seconds=_STARTING_SECONDS, subject=subject)
+            answer: tuple[str, Any] = self._receive(seconds=seconds, subject=subject)
         except (EOFError, OSError) as error:
             raise ApartError(
                 f"{subject} ended the process that worked on it ({self._ending()}): "
                 "try something else."
             ) from error
         return answer
+
+    def _receive(self, *, seconds: float, subject: str) -> Any:
+        if not self._pipe.poll(seconds):
+            raise ApartError(
+                f"{subject} took longer than {seconds:g} s and was stopped: "
+                "try again, or with something smaller."
+            )
+        return self._pipe.recv()
 
     def kill(self) -> None:
         self._process.kill()
@@ -158,6 +165,7 @@ def serve(pipe: Connection) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, arguments = pipe.recv()
+            pipe.send(_BEGUN)
             pipe.send(_answer(function, arguments))
 
 

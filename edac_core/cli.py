@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from edac_core.errors import EdacError, StoreError
 from edac_core.locations import SHIPPED, local_cache
 from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies.compare import compare_variants, in_full
+from edac_core.studies.journal import LOG_FILE, run_folder
 from edac_core.studies.plan import load_plan
 from edac_core.studies.store import Store
 
@@ -91,7 +94,8 @@ def _run(options: argparse.Namespace) -> int:
 
     plan = load_plan(options.plan)
     with (
-        libraries_write_to(options.cache / "run.log") as screen,
+        _termination_interrupts(),
+        libraries_write_to(run_folder(options.cache, plan.name) / LOG_FILE) as screen,
         reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
     ):
         summary = run_study(
@@ -102,6 +106,20 @@ def _run(options: argparse.Namespace) -> int:
             listener=listener,
         )
     return 1 if summary.failed else 0
+
+
+@contextlib.contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C: workers are ended, and the journal says what happened."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _status(options: argparse.Namespace) -> int:

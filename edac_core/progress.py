@@ -103,6 +103,7 @@ class _Display:
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: dict[str, Any] = {}
+        self._ended: set[str] = set()
 
     def __call__(self, event: Any) -> None:
         getattr(self, f"_on_{event.kind}")(event)
@@ -114,8 +115,13 @@ class _Display:
         self._bars.console.print(f"{event.total} jobs, {event.done} of them known already")
         self._set("jobs", event.done, event.total)
 
+    def _on_started(self, event: Any) -> None:
+        self._on_epoch(event)
+
     def _on_epoch(self, event: Any) -> None:
-        self._set(f"  {event.text}", event.detail["number"], event.detail["epochs"])
+        # What a worker says of its last epoch may arrive after its result.
+        if event.text not in self._ended:
+            self._set(f"  {event.text}", event.detail.get("number", 0), event.detail["epochs"])
 
     def _on_finished(self, event: Any) -> None:
         self._bars.console.print(f"{event.text}: {event.detail['seconds']:.0f} s")
@@ -138,5 +144,6 @@ class _Display:
         self._bars.update(self._tasks[name], completed=done, total=total)
 
     def _remove(self, name: str) -> None:
+        self._ended.add(name.strip())
         if name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))

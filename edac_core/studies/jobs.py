@@ -59,6 +59,11 @@ class Job:
         return self.schedule == BASELINE
 
     @property
+    def kind(self) -> str:
+        """What it trains: "baseline" or "level"."""
+        return "baseline" if self.is_baseline else "level"
+
+    @property
     def goes_on(self) -> bool:
         """Whether other jobs may start from this one's weights."""
         return self.is_baseline or self.start == "previous"

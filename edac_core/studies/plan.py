@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
@@ -22,6 +23,9 @@ STARTS = ("baseline", "previous")
 
 DECAY_ENDS = ("last update", "last step")
 """When the polynomial schedule reaches its sparsity; see `make_schedule`."""
+
+_LONGEST_NAME = 60
+"""A study's name is also that of a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,14 @@ class Plan:
         """Return the plan as plain values, as it would stand in TOML."""
         return asdict(self)
 
+    def to_toml(self) -> str:
+        """Write the plan as TOML with every setting it has; `load_plan` reads it back."""
+        settings = {key: value for key, value in self.to_dict().items() if value not in (None, {})}
+        tables = {key: settings.pop(key) for key in ("data", "training", "compression")}
+        written = [_toml_lines(settings)]
+        written += [f"[{name}]\n{_toml_lines(table)}" for name, table in tables.items()]
+        return "\n".join(written)
+
 
 def load_plan(path: Path) -> Plan:
     """Read a plan from a TOML file.
@@ -130,6 +142,34 @@ def parse_plan(content: Mapping[str, Any], *, folder: Path = Path()) -> Plan:
     plan: Plan = _build(Plan, {**top, **tables}, where="the plan")
     _check(plan)
     return plan
+
+
+def _toml_lines(table: Mapping[str, Any]) -> str:
+    """Write a table's settings; what is not set has no line."""
+    settings = ((key, value) for key, value in table.items() if value not in (None, {}))
+    return "".join(f"{_toml_key(key)} = {_toml_value(value)}\n" for key, value in settings)
+
+
+def _toml_key(key: str) -> str:
+    return key if key.replace("_", "").isascii() and key.isidentifier() else _toml_text(key)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, str):
+        return _toml_text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        pairs = (f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    return repr(value)
+
+
+def _toml_text(text: str) -> str:
+    # A JSON string is a TOML one, but for the character DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _located(training: Training, folder: Path) -> Training:
@@ -205,8 +245,16 @@ def _check(plan: Plan) -> None:
     _check_initial_sparsity(plan.compression)
     _check_lists(plan)
     _check_positive(plan)
-    if not plan.name.replace("-", "").replace("_", "").isalnum():
-        raise PlanError(f"The name {plan.name!r} may hold letters, digits, '-' and '_' only.")
+    _check_study_name(plan.name)
+
+
+def _check_study_name(name: str) -> None:
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise PlanError(f"The name {name!r} may hold letters, digits, '-' and '_' only.")
+    if len(name) > _LONGEST_NAME:
+        raise PlanError(
+            f"The name {name[:20]!r}... has {len(name)} characters; use at most {_LONGEST_NAME}."
+        )
 
 
 def _check_name(kind: str, name: str, known: Iterable[str]) -> None:

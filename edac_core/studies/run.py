@@ -7,23 +7,25 @@ the next run of the same plan goes on with what is missing.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future, LocalCluster, as_completed, get_worker
 
 from edac_core.compress import REFERENCE_PRECISION
-from edac_core.errors import EdacError, StoreError
+from edac_core.errors import EdacError
+from edac_core.locations import SHIPPED
 from edac_core.measure.latency import machine, measure_latency
+from edac_core.studies.estimate import Pace, read_costs
 from edac_core.studies.inputs import SplitInputs, open_data, prepare
 from edac_core.studies.jobs import Family, Job, expand, job_keys
+from edac_core.studies.journal import Event, journal, only_writer
 from edac_core.studies.plan import Plan
 from edac_core.studies.protocols import ORIGINAL
 from edac_core.studies.store import JobResult, Store, variant_key
@@ -33,22 +35,7 @@ _LATENCY_INPUTS = 100
 _LATENCY_GROUP = 12
 _LATENCY_BYTES = 5e8
 
-Listener = Callable[["Event"], object]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened in a run.
-
-    `kind` is one of: preparing, planned, epoch, finished, failed, measuring, done. `done` and
-    `total` count jobs (or, while preparing, recordings; while measuring, variants).
-    """
-
-    kind: str
-    text: str
-    done: int = 0
-    total: int = 0
-    detail: Mapping[str, Any] = field(default_factory=dict)
+Listener = Callable[[Event], object]
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,8 @@ def run_study(
     scheduler
         Address of a Dask scheduler to use instead, such as ``tcp://host:8786``.
     listener
-        Called in this process with everything that happens.
+        Called in this process with everything that happens, which is also written to the run's
+        journal; see `edac_core.studies.journal`.
 
     Raises
     ------
@@ -123,21 +111,57 @@ def run_study(
     """
     workers = workers or os.cpu_count() or 1
     store = Store(cache)
-    with _only_writer(store.folder), contextlib.closing(store):
-        branches = _prepare(plan, store, cache=cache, workers=workers, listener=listener)
-        steps = [step for branch in branches for step in branch.steps]
-        known = store.finished(step.key for step in steps)
-        listener(Event("planned", plan.name, len(known), len(steps)))
-        failed = 0
-        if len(known) < len(steps):
-            with _client(scheduler, workers) as client:
-                failed = _Execution(client, store, listener, done=len(known), total=len(steps)).run(
-                    branches, known
-                )
-        _measure_latencies(branches, store, calls=plan.latency_calls, listener=listener)
-        summary = Summary(plan.name, len(steps), len(steps) - len(known) - failed, failed)
-        listener(Event("done", plan.name, len(steps) - failed, len(steps)))
-        return summary
+    with (
+        only_writer(store.folder),
+        contextlib.closing(store),
+        journal(cache, plan) as record,
+    ):
+
+        def tell(event: Event) -> None:
+            record(event)
+            listener(event)
+
+        return _run(plan, store, cache=cache, workers=workers, scheduler=scheduler, listener=tell)
+
+
+def _run(
+    plan: Plan,
+    store: Store,
+    *,
+    cache: Path,
+    workers: int,
+    scheduler: str | None,
+    listener: Listener,
+) -> Summary:
+    branches = _prepare(plan, store, cache=cache, workers=workers, listener=listener)
+    steps = [step for branch in branches for step in branch.steps]
+    known = store.finished(step.key for step in steps)
+    missing = [step for step in steps if step.key not in known]
+    outlook = {"workers": None if scheduler else workers, "outlook": _outlook(missing, cache)}
+    listener(Event("planned", plan.name, len(known), len(steps), outlook))
+    failed = 0
+    if missing:
+        with _client(scheduler, workers) as client:
+            failed = _Execution(client, store, listener, done=len(known), total=len(steps)).run(
+                branches, known
+            )
+    _measure_latencies(branches, store, calls=plan.latency_calls, listener=listener)
+    listener(Event("done", plan.name, len(steps) - failed, len(steps)))
+    return Summary(plan.name, len(steps), len(missing) - failed, failed)
+
+
+def _outlook(missing: Iterable[Step], cache: Path) -> list[dict[str, Any]]:
+    """Say of each kind of job how many are to be done and how long one may take."""
+    pace = Pace(read_costs([cache, SHIPPED]))
+    kinds: dict[tuple[str, str], list[Step]] = {}
+    for step in missing:
+        kinds.setdefault((step.job.model, step.job.kind), []).append(step)
+    rows: list[dict[str, Any]] = []
+    for (model, kind), steps in kinds.items():
+        expected = pace.expect(steps[0].job, examples=len(steps[0].inputs.training.labels))
+        seconds = None if expected is None else expected.seconds
+        rows.append({"model": model, "kind": kind, "jobs": len(steps), "seconds": seconds})
+    return rows
 
 
 def perform(job: Job, inputs: SplitInputs, start: bytes | None, threads: int | None) -> JobResult:
@@ -148,10 +172,11 @@ def perform(job: Job, inputs: SplitInputs, start: bytes | None, threads: int | N
     if threads is not None:
         use_threads(threads)
     worker = get_worker()
+    begun = {"job": job.describe(), **_described(job), "epochs": job.epochs}
+    worker.log_event(TOPIC, begun)
 
     def report(epoch: Any) -> None:
-        progress = {"job": job.describe(), "epochs": job.epochs, **asdict(epoch)}
-        worker.log_event(TOPIC, progress)
+        worker.log_event(TOPIC, {**begun, **asdict(epoch)})
 
     return run_job(job, inputs, start, on_epoch=report)
 
@@ -235,11 +260,17 @@ class _Execution:
         self._tell("failed", step, reason=reason)
 
     def _tell(self, kind: str, step: Step, **detail: Any) -> None:
+        detail = {**_described(step.job), **detail}
         self._listener(Event(kind, step.job.describe(), self._done, self._total, detail))
 
     def _on_epoch(self, event: tuple[float, Mapping[str, Any]]) -> None:
         detail = event[1]
-        self._listener(Event("epoch", detail["job"], self._done, self._total, detail))
+        kind = "epoch" if "number" in detail else "started"
+        self._listener(Event(kind, detail["job"], self._done, self._total, detail))
+
+
+def _described(job: Job) -> dict[str, Any]:
+    return {"model": job.model, "kind": job.kind}
 
 
 def _prepare(
@@ -394,22 +425,3 @@ def _reason(future: Future[JobResult]) -> str:
     except CancelledError:
         return "it was cancelled"
     return str(error) if isinstance(error, EdacError) else f"{type(error).__name__}: {error}"
-
-
-@contextlib.contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    """Hold the store's lock; the system lets go of it when this process ends, however it ends."""
-    path = folder / "run.lock"
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StoreError(
-                f"Another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}; "
-                "wait for it, or choose another --cache folder."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield

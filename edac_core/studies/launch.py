@@ -1,0 +1,172 @@
+"""Starting and stopping runs as processes of their own, which outlive whoever started them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from edac_core.errors import StoreError
+from edac_core.studies.journal import (
+    EVENTS_FILE,
+    LOG_FILE,
+    PLAN_FILE,
+    PROCESS_FILE,
+    RUNS,
+    STOP_FILE,
+    ProcessMark,
+    only_writer,
+    run_folder,
+)
+from edac_core.studies.plan import Plan
+from edac_core.studies.watch import find_runs
+
+GRACE_SECONDS = 2.5
+"""How long a run may take to end by itself before it is killed."""
+
+
+def start(plan: Plan, *, cache: Path) -> int:
+    """Start a run of a plan, or go on with one; it lives on when this process ends.
+
+    Returns
+    -------
+    int
+        The number of its process.
+
+    Raises
+    ------
+    StoreError
+        If a run is under way, or the cache cannot be written.
+    """
+    with _explained(cache), _sole_launch(cache):
+        _refuse_second(cache)
+        folder = run_folder(cache, plan.name)
+        folder.mkdir(exist_ok=True)
+        (folder / PLAN_FILE).write_text(plan.to_toml(), "utf-8")
+        return _spawn(folder, cache)
+
+
+def resume(name: str, *, cache: Path) -> int:
+    """Start a run of the plan that a study's last run left.
+
+    Returns
+    -------
+    int
+        The number of its process.
+
+    Raises
+    ------
+    StoreError
+        If there is no such plan, a run is under way, or the cache cannot be written.
+    """
+    folder = run_folder(cache, name)
+    if not (folder / PLAN_FILE).is_file():
+        raise StoreError(f"No run of {name!r} left its plan here; start it from the form.")
+    with _explained(cache), _sole_launch(cache):
+        _refuse_second(cache)
+        return _spawn(folder, cache)
+
+
+def stop(name: str, *, cache: Path) -> bool:
+    """End a run and all that it started; what is finished is kept.
+
+    It is asked first, and killed after `GRACE_SECONDS`.
+
+    Returns
+    -------
+    bool
+        Whether there was one to end.
+    """
+    folder = run_folder(cache, name)
+    mark = ProcessMark.read(folder / PROCESS_FILE)
+    process = None if mark is None else mark.process()
+    if mark is None or process is None:
+        return False
+    with _explained(cache):
+        mark.write(folder / STOP_FILE)
+    family = _family(process)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+    # What it started meanwhile belongs to it too.
+    alive = list({*alive, *_family(process)})
+    for member in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(alive, timeout=1)
+    return True
+
+
+def _spawn(folder: Path, cache: Path) -> int:
+    (folder / EVENTS_FILE).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "edac_core", "run", str(folder / PLAN_FILE),
+               "--cache", str(cache), "--quiet"]  # fmt: skip
+    with (folder / LOG_FILE).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command line
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=_environment(),
+            start_new_session=True,
+        )
+    ProcessMark.of(process.pid).write(folder / PROCESS_FILE)
+    # Someone has to ask how it ended, or it stays in the system's table.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process.pid
+
+
+def _environment() -> dict[str, str]:
+    """Let the run find what this process can import, from wherever it was started."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    """Return a run and all it started, those whose parent has ended too if it leads a session."""
+    found = {process} if process.is_running() else set()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        found |= set(process.children(recursive=True))
+    for other in psutil.process_iter():
+        with contextlib.suppress(OSError):
+            if os.getsid(other.pid) == process.pid:
+                found.add(other)
+    return [member for member in found if member.pid != os.getpid()]
+
+
+def _refuse_second(cache: Path) -> None:
+    for run in find_runs(cache):
+        if run.active:
+            raise StoreError(
+                f"The study {run.name!r} is running (process {run.process}): stop it, or wait "
+                "until it is done."
+            )
+    with only_writer(Path(cache)):
+        pass
+
+
+@contextlib.contextmanager
+def _sole_launch(cache: Path) -> Iterator[None]:
+    """Let one launch look round and start at a time."""
+    runs = Path(cache) / RUNS
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / "launch.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _explained(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"The folder {cache} cannot be written ({error.strerror}): free space or mend its "
+            "permissions."
+        ) from error

@@ -7,34 +7,44 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import format as write
-from dashboard.decisions import BROKEN, MENDED
+from dashboard import theme
+from dashboard.charts import CONFIG
+from dashboard.charts.signal import draw_envelope, envelope
+from dashboard.decisions import BROKEN, MENDED, Decisions, flips
 from dashboard.player import draw_player
 from dashboard.recordings import Recording
 from dashboard.studies import Study
 from dashboard.workers import workers
+from edac_core.audio import SAMPLE_RATE
 from edac_core.datasets import open_dataset
 from edac_core.errors import DataError, EdacError
 from edac_core.listening import Heard
 from edac_core.measure.significance import McNemar
 
 OPENING_SECONDS = 60
-TABLE_HEIGHT = 318
+TABLE_HEIGHT, WAVE_HEIGHT = 400, 150
 SIGNIFICANT = 0.05
 _LABELS = {0: "negative", 1: "positive"}
 _WORDS = {MENDED: "mended: only this file is right", BROKEN: "broken: only the baseline is right"}
 _COLUMNS = {
     "direction": st.column_config.TextColumn(
-        "Change", help="Mended: the baseline was wrong, this file is right. Broken: the reverse.",
+        "Change", width=62,
+        help="Mended: the baseline was wrong, this file is right. Broken: the reverse.",
     ),
-    "recording": st.column_config.TextColumn("Recording", width="medium"),
-    "group": st.column_config.TextColumn("Source"),
-    "label": st.column_config.TextColumn("Label", help="What the data set says"),
-    "before": st.column_config.NumberColumn("Baseline's score", format="%.3f"),
-    "after": st.column_config.NumberColumn("This file's score", format="%.3f"),
+    "recording": st.column_config.TextColumn("Recording", width=148),
+    "group": st.column_config.TextColumn("Source", width=84),
+    "label": st.column_config.TextColumn("Label", width=66, help="What the data set says"),
+    "before": st.column_config.NumberColumn(
+        "Baseline", format="%.3f", width=66, help="The baseline's score"
+    ),
+    "after": st.column_config.NumberColumn(
+        "This file", format="%.3f", width=66, help="This file's score"
+    ),
     "copy": st.column_config.TextColumn("Augmented", help="The augmentation of this test example"),
 }  # fmt: skip
 
@@ -63,18 +73,20 @@ def shown(flipped: pd.DataFrame) -> pd.DataFrame:
     return flipped.assign(label=flipped["label"].map(_LABELS))[columns]
 
 
-def draw_flips(study: Study, flipped: pd.DataFrame, *, key: str) -> None:
+@st.fragment
+def draw_flips(study: Study, own: Decisions, baseline: Decisions, *, key: str) -> None:
     """Draw the table, and a player for the row that is selected.
 
     Parameters
     ----------
     study : Study
         Whose recordings they are.
-    flipped : DataFrame
-        As `dashboard.decisions.flips` returns it, with at least one row.
+    own, baseline : Decisions
+        Of which at least one differs.
     key : str
         What distinguishes this variant from others.
     """
+    flipped = flips(own, baseline)
     left, right = st.columns([3, 2])
     with left:
         event: Any = st.dataframe(
@@ -85,7 +97,9 @@ def draw_flips(study: Study, flipped: pd.DataFrame, *, key: str) -> None:
         )  # fmt: skip
     rows = event["selection"]["rows"]
     with right, st.container(border=True, height=TABLE_HEIGHT):
-        _draw_recording(study, flipped.iloc[rows[0] if rows else 0])
+        row = flipped.iloc[rows[0] if rows else 0]
+        st.markdown(_described(row, own=own.threshold, baseline=baseline.threshold))
+        _draw_sound(study, row)
 
 
 def sound_of(study: Study, recording: str) -> Heard:
@@ -112,30 +126,37 @@ def sound_of(study: Study, recording: str) -> Heard:
     return Recording(recording, data, dataset, recording).heard()
 
 
-def _draw_recording(study: Study, row: pd.Series) -> None:
-    st.markdown(
+def _described(row: pd.Series, *, own: float, baseline: float) -> str:
+    return (
         f"**{write.literally(row['recording'])}**  \n"
         f":small[{write.literally(row['group'])}, {_LABELS[row['label']]}; "
-        f"{_WORDS[row['direction']]}]"
+        f"{_WORDS[row['direction']]}.]  \n"
+        f":small[The baseline's score {_against(row['before'], baseline)}; this file's "
+        f"{_against(row['after'], own)}.]"
     )
-    st.markdown(f"Score {row['before']:.3f} in the baseline, **{row['after']:.3f}** in this file.")
+
+
+def _against(score: float, threshold: float) -> str:
+    side = "reaches" if score >= threshold else "is below"
+    return f"{score:.3f} {side} its threshold of {threshold:.3f}"
+
+
+def _draw_sound(study: Study, row: pd.Series) -> None:
     try:
         heard = sound_of(study, str(row["recording"]))
     except (EdacError, OSError) as error:
         st.markdown(f":small[It cannot be played here. {write.literally(str(error))}]")
         return
     draw_player(heard.waveform, alt=f"Recording {row['recording']}")
-    st.markdown(f":small[{_played(row, heard)}]")
-
-
-def _played(row: pd.Series, heard: Heard) -> str:
-    length = f"{heard.seconds:.1f} s, {heard.stored_sample_rate / 1e3:g} kHz"
+    wave = envelope(heard.waveform, sample_rate=SAMPLE_RATE)
+    peak = float(np.abs(heard.waveform).max()) or 1.0
+    st.plotly_chart(
+        draw_envelope(wave, title="Its waveform", seconds=heard.seconds, peak=peak, ink=theme.ink()),
+        height=WAVE_HEIGHT, key="flip-wave", config=CONFIG, alt="Its waveform",
+    )  # fmt: skip
     if row["copy"]:
-        return (
-            f"{length}. Scored with the augmentation {write.literally(row['copy'])}; this is the "
-            "recording as it is."
-        )
-    return f"{length}."
+        augmented = write.literally(row["copy"])
+        st.markdown(f":small[It was scored with the augmentation {augmented}; here it is without.]")
 
 
 def _were(count: int) -> str:

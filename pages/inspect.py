@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 import streamlit as st
 
@@ -32,11 +30,28 @@ VIEWS = {
     DECIDES: ":material/rule: What it decides",
     CHANGED: ":material/swap_horiz: What changed",
 }
-TREE_HEIGHT, SPREAD_HEIGHT, MATRIX_HEIGHT, CURVE_HEIGHT = 400, 330, 230, 400
+TREE_HEIGHT, SPREAD_HEIGHT, MATRIX_HEIGHT, CURVE_HEIGHT = 360, 330, 230, 400
+MOST_ROWS = 9
 QUICK_MS, QUICK_BYTES = 5.0, 30e6
 """Operators of a file up to this are timed without being asked to: it takes less than 2 s."""
 
 AREAS: dict[anatomy.Bytes, str] = {"packed_bytes": "Compressed", "raw_bytes": "In the file"}
+LAYER_COLUMNS = {
+    "layer": st.column_config.TextColumn("Layer", width=76),
+    "shape": st.column_config.TextColumn("Weights", width=104, help="Their shape, as stored"),
+    "precision": st.column_config.TextColumn("Stored as", width=72),
+    "parameters": st.column_config.NumberColumn(
+        "Parameters", format="%,.0f", width=80,
+        help="Weights, biases, and what normalisation leaves",
+    ),
+    "sparsity": st.column_config.NumberColumn(
+        "Zero", format="%.1f %%", width=58, help="Share of its weights that are zero"
+    ),
+    "raw_bytes": st.column_config.NumberColumn("File (kB)", format="%,.1f", width=66),
+    "packed_bytes": st.column_config.NumberColumn(
+        "Zip (kB)", format="%,.1f", width=62, help="Its tensors compressed one by one (DEFLATE)"
+    ),
+}  # fmt: skip
 THRESHOLD_NOTE = (
     "At its threshold and above, a recording is called positive. Each file's own threshold was "
     "chosen on validation recordings (Youden's index), not on these."
@@ -46,8 +61,8 @@ TIMES_NOTE = (
     "thread, here and now, without the cost of the features. LiteRT itself cannot tell."
 )
 CALIBRATION_NOTE = (
-    "A calibrated score of 0.8 would be positive in 80 % of such recordings, of this test set. "
-    "Training balances the classes, so no score is the chance of an illness."
+    "Of recordings with a calibrated score of 0.8, 80 % are positive in this test set. Elsewhere "
+    "more or fewer are, so no score is the chance of an illness."
 )
 
 
@@ -140,12 +155,12 @@ def draw_made_of(chosen: Chosen) -> None:
         st.code(f"python -m edac_core run plans/{chosen.network.study.name}.toml", language="shell")
         return
     tensors = read_tensors(chosen.file)
-    left, right = st.columns([11, 10])
+    left, right = st.columns([10, 11])
     with left:
         draw_tree(tensors, chosen)
     with right:
         draw_layers(tensors, chosen)
-    left, right = st.columns([11, 10])
+    left, right = st.columns([10, 11])
     with left:
         draw_spreads(read_spreads(chosen.file, _other_file(chosen)), chosen)
     with right:
@@ -174,7 +189,8 @@ def draw_layers(tensors: tuple[Tensor, ...], chosen: Chosen) -> None:
     st.dataframe(
         table.assign(sparsity=100 * table["sparsity"], raw_bytes=table["raw_bytes"] / 1e3,
                      packed_bytes=table["packed_bytes"] / 1e3),
-        height=TREE_HEIGHT, hide_index=True, key="layers", placeholder="\N{EN DASH}",
+        height="content" if len(table) < MOST_ROWS else TREE_HEIGHT, hide_index=True,
+        key="layers", placeholder="\N{EN DASH}",
         column_config=LAYER_COLUMNS, alt="Layers of the file",
     )  # fmt: skip
     st.markdown(f":small[{_sums(table, chosen)}]")
@@ -205,26 +221,25 @@ def draw_spreads(spreads: tuple[Spread, ...], chosen: Chosen) -> None:
 
 @st.fragment
 def draw_operators(file: ModelFile, chosen: Chosen) -> None:
-    """Draw what operators take, at once if that is quick."""
+    """Draw what operators take: at once if it was measured or that is quick, else when asked."""
     row = chosen.row
     quick = row["latency_ms"] <= QUICK_MS and row["raw_bytes"] <= QUICK_BYTES
+    known = quick or are_measured(file)
     asked = st.button(
-        "Time the operators", icon=":material/timer:", key="time",
-        disabled=quick or are_measured(file),
-        help="It takes a few seconds, and a minute for the largest network.",
+        "Time again" if known else "Time the operators", icon=":material/timer:", key="time",
+        help="On this machine. It takes a second; for the largest network a minute.",
     )  # fmt: skip
-    if not (asked or quick or are_measured(file)):
-        st.markdown(":small[How long does each operator take on this machine?]")
+    if not (asked or known):
+        st.markdown("How long does each operator take on this machine?")
         return
     try:
-        times = measure_operators(file)
+        times = measure_operators(file, again=asked)
     except EdacError as error:
         frame.draw_problems([str(error)])
         return
+    bars = anatomy.operator_bars(times)
     st.plotly_chart(
-        anatomy.draw_bars(
-            anatomy.operator_bars(times), precision=str(row["precision"]), ink=theme.ink()
-        ),
+        anatomy.draw_bars(bars, precision=str(row["precision"]), ink=theme.ink()),
         height=SPREAD_HEIGHT, key="operators", config=CONFIG,
         alt="Processor time of each kind of operator, by layer",
     )  # fmt: skip
@@ -244,6 +259,8 @@ def draw_decides(chosen: Chosen, own: Decisions, baseline: Decisions | None) -> 
             height=CURVE_HEIGHT, key="roc", config=CONFIG,
             alt=f"ROC curve, area {write.auc(chart.own_auc)}, with operating points",
         )  # fmt: skip
+        if baseline is not None:
+            st.markdown(":small[Grey: the float32 baseline of this run, dot at its own threshold.]")
     with right:
         found = own.calibration()
         if found is None:
@@ -266,7 +283,7 @@ def draw_matrices(own: Decisions, baseline: Decisions | None, *, precision: str)
         swapped = own.confusion(threshold=threshold)
         shown.append(("At the baseline's threshold", threshold, swapped, colour))
         shown.append(
-            ("The float32 baseline itself", threshold, baseline.confusion(), theme.FRONT_COLOUR)
+            ("The float32 baseline at its own", threshold, baseline.confusion(), theme.FRONT_COLOUR)
         )
     with st.grid(len(shown), min_column_width=280, key="matrices") as grid:
         for title, threshold, counts, shade in shown:
@@ -292,16 +309,8 @@ def draw_changed(chosen: Chosen, own: Decisions, baseline: Decisions | None) -> 
         )
         return
     st.markdown(flips.describe(decisions.compare(own, baseline), examples=len(own.examples)))
-    flipped = decisions.flips(own, baseline)
-    if not flipped.empty:
-        _in_fragment(
-            lambda: flips.draw_flips(chosen.network.study, flipped, key=str(chosen.row["key"]))
-        )
-
-
-@st.fragment
-def _in_fragment(draw: Callable[[], None]) -> None:
-    draw()
+    if (own.called != baseline.called).any():
+        flips.draw_flips(chosen.network.study, own, baseline, key=str(chosen.row["key"]))
 
 
 def _other_file(chosen: Chosen) -> ModelFile | None:
@@ -320,25 +329,9 @@ def _sums(table: pd.DataFrame, chosen: Chosen) -> str:
         f"{write.count(table['parameters'].sum())} parameters. Compressed one by one (DEFLATE), "
         f"tensors take {write.size(packed)}; the zip of the whole file has "
         f"{write.size(chosen.row['zip_bytes'])}. Of the file's "
-        f"{write.size(chosen.row['raw_bytes'])} they fill {write.size(raw)}."
+        f"{write.size(chosen.row['raw_bytes'])}, {write.size(chosen.row['raw_bytes'] - raw)} are "
+        "the graph itself: operators, shapes and names."
     )
-
-
-LAYER_COLUMNS = {
-    "layer": st.column_config.TextColumn("Layer", width=88),
-    "shape": st.column_config.TextColumn("Weights", help="Shape of its weights, as stored"),
-    "precision": st.column_config.TextColumn("Stored as", width=76),
-    "parameters": st.column_config.NumberColumn(
-        "Parameters", format="%,.0f", help="Weights, biases, and what normalisation leaves"
-    ),
-    "sparsity": st.column_config.NumberColumn(
-        "Zero", format="%.1f %%", help="Share of its weights that are zero"
-    ),
-    "raw_bytes": st.column_config.NumberColumn("File (kB)", format="%,.1f"),
-    "packed_bytes": st.column_config.NumberColumn(
-        "Packed (kB)", format="%,.1f", help="Its tensors compressed one by one (DEFLATE)"
-    ),
-}
 
 
 main()

@@ -29,7 +29,10 @@ _QUESTIONS: dict[Bytes, str] = {
     "raw_bytes": "Which layers fill the file?",
     "packed_bytes": "Which layers fill the zip?",
 }
-_SCALE = "Cividis"
+_KILO, _MEGA = 1_000, 1_000_000
+_SCALE = "Cividis_r"
+# The darkest fifth could not be told from a dark page.
+_SCALE_END = 0.8
 _SHOWN_LEVELS = (0.0, 0.5, 0.9, 1.0)
 _KINDS = {"weights": "weights", "biases": "biases", "constants": "constants"}
 _TREE_MARGIN = {"l": 0, "r": 0, "t": 52, "b": 4}
@@ -148,9 +151,9 @@ def draw_spread(spread: Spread, *, precision: str, ink: str | None = None) -> go
     figure.update_xaxes(title="Weight", range=[edges[0], edges[-1]], nticks=7, showgrid=False)
     most = max([*spread.before, *spread.after, 1])
     figure.update_yaxes(
-        title="Weights (log scale)", type="log", range=[-0.3, np.log10(most) + 0.2],
+        title="Weights (log scale)", type="log", range=[-0.3, np.log10(most) + 0.3],
         tickvals=(marks := [10**power for power in range(9) if 10**power <= most * 1.6]),
-        ticktext=[write.count(mark) for mark in marks],
+        ticktext=[_round(mark) for mark in marks],
     )  # fmt: skip
     return figure
 
@@ -268,7 +271,7 @@ def _shape(shape: Sequence[int]) -> str:
 def _sparsity_colour(level: float) -> str:
     if np.isnan(level):
         return NO_WEIGHTS_COLOUR
-    (colour,) = plotly.colors.sample_colorscale(_SCALE, [float(level)])
+    (colour,) = plotly.colors.sample_colorscale(_SCALE, [_SCALE_END * float(level)])
     return str(colour)
 
 
@@ -290,6 +293,14 @@ def _bin_sentences(spread: Spread, counts: Sequence[int], whose: str) -> list[st
         f"{count:,} weights of {whose} are between {low:.4f} and {high:.4f}, zero left out"
         for count, low, high in pairs
     )
+
+
+def _round(mark: int) -> str:
+    """Write a power of ten: 1, 10, 1 k, 1 M."""
+    for factor, unit in ((_MEGA, " M"), (_KILO, " k")):
+        if mark >= factor:
+            return f"{mark // factor}{unit}"
+    return str(mark)
 
 
 def _share(part: int, whole: int) -> str:

@@ -17,7 +17,7 @@ from edac_core.measure.discrimination import auc_interval
 MOST_POINTS = 1_000
 """Of a curve: more could not be told apart."""
 
-_MATRIX_MARGIN = {"l": 74, "r": 8, "t": 48, "b": 26}
+_MATRIX_MARGIN = {"l": 82, "r": 8, "t": 48, "b": 26}
 _CURVE_MARGIN = {"l": 58, "r": 14, "t": 64, "b": 44}
 _POSITIVE, _NEGATIVE = "positive", "negative"
 _LIGHTEST, _DARKEST = 0.06, 0.62
@@ -87,7 +87,7 @@ def draw_roc(chart: RocChart, *, ink: str | None = None) -> go.Figure:
                                 symbol="circle", colour=FRONT_COLOUR, size=9))  # fmt: skip
     if chart.swapped is not None:
         figure.add_trace(_point(chart.swapped, "this file at the baseline's threshold",
-                                symbol="x", colour=colour, size=10))  # fmt: skip
+                                symbol="x-thin", colour=colour, size=11))  # fmt: skip
     figure.add_trace(_point(chart.own_point, "this file at its own threshold",
                             symbol="circle", colour=colour, size=9))  # fmt: skip
     figure.add_trace(_point(chart.own_point, "this file at its own threshold",
@@ -118,13 +118,14 @@ def draw_calibration(found: Calibration, *, precision: str, ink: str | None = No
                  "color": f"{colour}99", "thickness": 1.5, "width": 3},
         customdata=hover_texts(
             f"{one.n} recordings with scores around {one.mean_score:.2f}: {one.positives} are "
-            f"positive, {one.share:.0%} (95 % interval {one.low:.0%} to {one.high:.0%})"
+            f"positive, {_share(one.share)} (95 % interval {_share(one.low)} to "
+            f"{_share(one.high)})"
             for one in bins
         ),
         hovertemplate=SENTENCE,
     )  # fmt: skip
-    figure.update_xaxes(title="Mean score of a tenth or so of the recordings", range=[-0.02, 1.02],
-                        tickformat=".1f")  # fmt: skip
+    figure.update_xaxes(title=f"Mean score of {_bin_size(found)} recordings or so",
+                        range=[-0.02, 1.02], tickformat=".1f")  # fmt: skip
     figure.update_yaxes(title="Share that is positive", range=[-0.02, 1.02], tickformat=".0%",
                         nticks=6)  # fmt: skip
     return figure
@@ -140,9 +141,9 @@ def draw_matrix(counts: Confusion, *, title: str, colour: str, ink: str | None =
     shares = table / table.sum(axis=1, keepdims=True)
     figure.add_heatmap(
         z=shares.tolist(), x=[f"called {_POSITIVE}", f"called {_NEGATIVE}"],
-        y=[_POSITIVE, _NEGATIVE], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3,
+        y=[f"is {_POSITIVE}", f"is {_NEGATIVE}"], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3,
         colorscale=[[0, _with_alpha(colour, _LIGHTEST)], [1, _with_alpha(colour, _DARKEST)]],
-        text=[[f"<b>{n}</b><br>{share:.0%}" for n, share in zip(*row, strict=True)]
+        text=[[f"<b>{n}</b><br>{_share(share)}" for n, share in zip(*row, strict=True)]
               for row in zip(table, shares, strict=True)],
         texttemplate="%{text}", textfont={"size": 14, "color": ink},
         customdata=_cell_sentences(counts), hovertemplate=SENTENCE,
@@ -152,9 +153,13 @@ def draw_matrix(counts: Confusion, *, title: str, colour: str, ink: str | None =
     return figure
 
 
+def _bin_size(found: Calibration) -> int:
+    return round(sum(one.n for one in found.bins) / len(found.bins))
+
+
 def _rates(counts: Confusion) -> str:
     return (
-        f"sensitivity {counts.sensitivity:.1%}    specificity {counts.specificity:.1%}    "
+        f"sensitivity {_share(counts.sensitivity)}    specificity {_share(counts.specificity)}    "
         f"UAR {write.auc(counts.uar)}"
     )
 
@@ -181,8 +186,8 @@ def _curve(found: Roc, whose: str, colour: str, *, width: float) -> go.Scatter:
         x=found.false_positive_rate[shown].tolist(), y=found.sensitivity[shown].tolist(),
         mode="lines", line={"color": colour, "width": width},
         customdata=hover_texts(
-            f"{whose} from a score of {threshold:.3f} on: {hits:.0%} of the positive recordings "
-            f"found, {alarms:.0%} of the negative ones false alarms"
+            f"{whose} from a score of {threshold:.3f} on: {_share(hits)} of the positive "
+            f"recordings found, {_share(alarms)} of the negative ones false alarms"
             for threshold, hits, alarms in points
         ),
         hovertemplate=SENTENCE,
@@ -191,16 +196,20 @@ def _curve(found: Roc, whose: str, colour: str, *, width: float) -> go.Scatter:
 
 def _point(counts: Confusion, what: str, *, symbol: str, colour: str, size: int) -> go.Scatter:
     sentence = (
-        f"{what}: {counts.sensitivity:.0%} of the positive recordings found, "
-        f"{1 - counts.specificity:.0%} of the negative ones false alarms"
+        f"{what}: {_share(counts.sensitivity)} of the positive recordings found, "
+        f"{_share(1 - counts.specificity)} of the negative ones false alarms"
     )
     return go.Scatter(
         x=[1 - counts.specificity], y=[counts.sensitivity], mode="markers",
         marker={"symbol": symbol, "size": size, "color": colour,
-                "line": {"width": 2, "color": colour}},
+                "line": {"width": 2.5, "color": colour}},
         customdata=hover_texts([sentence[0].upper() + sentence[1:]]), hovertemplate=SENTENCE,
         cliponaxis=False,
     )  # fmt: skip
+
+
+def _share(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"
 
 
 def _with_alpha(colour: str, alpha: float) -> str:

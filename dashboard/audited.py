@@ -11,7 +11,7 @@ from dashboard import format as write
 from dashboard.audits import Audited
 from dashboard.metrics import Cell
 from edac_core.datasets import Dataset
-from edac_core.datasets.audit import CLIPPED_SHARE, Audit
+from edac_core.datasets.audit import CLIPPED_SHARE
 
 MISSING_FILE = "missing file"
 LABEL_NAMES = {0: "negative", 1: "positive"}
@@ -64,16 +64,22 @@ def describe(dataset: Dataset) -> str:
     return " ".join(part for part in (title, kind, licence, _whole(dataset), *notes) if part)
 
 
-def describe_predictors(audit: Audit) -> str:
-    """Say why it matters what predicts the label."""
-    known = audit.metadata_auc.dropna(subset="auc")
-    why = "A classifier that hears these need not hear the disease."
+def describe_predictors(table: pd.DataFrame) -> str:
+    """Say why it matters what predicts the label.
+
+    Parameters
+    ----------
+    table
+        As for `dashboard.charts.audit.predictors`.
+    """
+    known = table.dropna(subset="auc")
     if known.empty:
-        return why
+        return ""
     best = known.sort_values("auc", ascending=False, kind="stable").iloc[0]
     return (
-        f"{why} Whoever knows nothing but the {best['property']} of a recording gets an AUC of "
-        f"{write.auc(best['auc'])}: a network has to beat that, and to hold up within each source."
+        "A classifier that hears these need not hear the disease. Whoever knows nothing but the "
+        f"{best['property']} of a recording gets an AUC of {write.auc(best['auc'])}: a network has "
+        "to beat that, and to hold up within each source."
     )
 
 
@@ -110,8 +116,9 @@ def seconds(value: float) -> str:
 
 
 def listed(counts: Mapping[Any, int]) -> str:
-    """Write what there is and how often: "8 kHz (615), 48 kHz (344)"."""
-    return ", ".join(f"{name} ({n:,})" for name, n in counts.items())
+    """Write what there is and how often, the most frequent first: "8 kHz (615), 48 kHz (344)"."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} ({n:,})" for name, n in ordered)
 
 
 def channels(n: float) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ import streamlit as st
 from dashboard.recordings import SYNTHETIC
 from dashboard.workers import workers
 from edac_core.apart import Workers
-from edac_core.datasets import Dataset, open_dataset
+from edac_core.datasets import Dataset, data_root, open_dataset
 from edac_core.datasets.audit import Audit, audit
 from edac_core.datasets.facts import gather
 from edac_core.errors import EdacError
@@ -59,29 +58,40 @@ class Audited:
     audit: Audit
 
 
+@dataclass(frozen=True)
+class Source:
+    """A data set as it stands now.
+
+    `stamp` changes whenever its folder does. `dataset` is None for the synthetic one, which takes
+    seconds to generate.
+    """
+
+    name: str
+    stamp: str
+    dataset: Dataset | None
+
+
 class AuditJob:
     """One audit in the background.
 
     Parameters
     ----------
-    name
-        Of the data set.
-    stamp
-        What distinguishes the data set's folder, as it stands now, from all others.
+    source
+        What is audited.
     apart
         Where recordings are decoded.
     cache
         Folder that keeps facts of recordings.
     """
 
-    def __init__(self, name: str, stamp: str, *, apart: Workers, cache: Path) -> None:
-        self.name, self.stamp = name, stamp
+    def __init__(self, source: Source, *, apart: Workers, cache: Path) -> None:
+        self.source = source
         self.progress = Progress()
         self.found: Audited | None = None
         self.problem: str | None = None
         self._apart, self._cache = apart, cache
         self._over, self._unwanted = threading.Event(), threading.Event()
-        threading.Thread(target=self._run, name=f"audit of {name}", daemon=True).start()
+        threading.Thread(target=self._run, name=f"audit of {source.name}", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end; return whether it came."""
@@ -93,7 +103,9 @@ class AuditJob:
 
     def _run(self) -> None:
         try:
-            dataset = self._call(functools.partial(open_dataset, self.name))
+            dataset = self.source.dataset or self._call(
+                functools.partial(open_dataset, SYNTHETIC, path=self._cache / SYNTHETIC)
+            )
             if self._measure(dataset.recordings["path"].tolist()):
                 judge = functools.partial(audit, dataset, cache=self._cache, workers=1)
                 self.found = Audited(dataset, self._call(judge))
@@ -116,7 +128,7 @@ class AuditJob:
 
     def _call(self, function: functools.partial[T]) -> T:
         return self._apart.call(
-            function, seconds=BATCH_LIMIT_SECONDS, subject=f"The audit of {self.name}"
+            function, seconds=BATCH_LIMIT_SECONDS, subject=f"The audit of {self.source.name}"
         )
 
 
@@ -127,21 +139,21 @@ class Audits:
         self._jobs: dict[str, AuditJob] = {}
         self._lock = threading.Lock()
 
-    def job(self, name: str, stamp: str, *, apart: Workers, cache: Path) -> AuditJob:
+    def job(self, source: Source, *, apart: Workers, cache: Path) -> AuditJob:
         """Return the audit of a data set as it stands now, and start it if there is none."""
         with self._lock:
-            known = self._jobs.get(name)
-            if known is None or known.stamp != stamp:
+            known = self._jobs.get(source.name)
+            if known is None or known.source.stamp != source.stamp:
                 if known is not None:
                     known.give_up()
-                known = self._jobs[name] = AuditJob(name, stamp, apart=apart, cache=cache)
+                known = self._jobs[source.name] = AuditJob(source, apart=apart, cache=cache)
             return known
 
     def forget(self, job: AuditJob) -> None:
         """Let the next who asks start anew."""
         with self._lock:
-            if self._jobs.get(job.name) is job:
-                del self._jobs[job.name]
+            if self._jobs.get(job.source.name) is job:
+                del self._jobs[job.source.name]
 
 
 @st.cache_resource(show_spinner=False)
@@ -158,24 +170,19 @@ def auditing(name: str) -> AuditJob:
     DataError
         If the data set is missing or malformed.
     """
-    return audits().job(name, stamp(name), apart=workers(), cache=local_cache())
+    return audits().job(_source(name), apart=workers(), cache=local_cache())
 
 
-def stamp(name: str) -> str:
-    """Return what changes whenever a data set's folder does.
-
-    Raises
-    ------
-    DataError
-        If the data set is missing or malformed.
-    """
+def _source(name: str) -> Source:
+    cache = local_cache()
     if name == SYNTHETIC:
-        return str(local_cache())
-    return _stamp(name, os.environ.get("EDAC_DATA_DIR", ""), str(local_cache()))
+        return Source(name, str(cache), None)
+    return _source_in(name, data_root(), cache)
 
 
-@st.cache_data(ttl=60, show_spinner=False)
-def _stamp(name: str, root: str, cache: str) -> str:
+# Shared by all sessions and never changed.
+@st.cache_resource(ttl=60, max_entries=8, show_spinner=False)
+def _source_in(name: str, root: Path, cache: Path) -> Source:
     dataset = open_dataset(name)
     digest = hashlib.sha256(f"{root} {cache}".encode())
     for table in (dataset.recordings, dataset.dropped):
@@ -183,7 +190,7 @@ def _stamp(name: str, root: str, cache: str) -> str:
         digest.update(rows.to_numpy().tobytes())
     for path in dataset.recordings["path"]:
         digest.update(_written(path).encode())
-    return digest.hexdigest()
+    return Source(name, digest.hexdigest(), dataset)
 
 
 def _written(path: str) -> str:

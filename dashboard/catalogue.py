@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import address
+from dashboard import address, frame
 from dashboard import format as write
 from dashboard.address import Field
 from dashboard.audits import Progress
@@ -16,6 +16,7 @@ from dashboard.recordings import SYNTHETIC, datasets_here
 from dashboard.studies import Study
 from edac_core.datasets import DATASETS, canonical, data_root, folder, open_dataset
 from edac_core.datasets.download import DOWNLOADABLE, instructions
+from edac_core.datasets.location import VARIABLE, MissingDataError
 from edac_core.errors import DataError
 
 _OWN = (
@@ -64,21 +65,22 @@ def pick(offered: Mapping[str, Choice]) -> str:
     address.settle(DATASET, list(offered), default=default(offered))
     chosen = st.selectbox(
         "Data set", list(offered), key=DATASET.key, on_change=address.touch, width=420,
-        format_func=lambda name: name if offered[name].here else f"{name} (not on this machine)",
+        format_func=lambda name: name if offered[name].here else f"{name} (no recordings here)",
     )  # fmt: skip
     return str(chosen)
 
 
 def draw_absence(choice: Choice) -> None:
-    """Say that a data set is not here, or that it cannot be read, and how to get it."""
+    """Say that a data set is not here and how to get it, or what is wrong with it."""
     try:
         open_dataset(choice.name)
+    except MissingDataError:
+        st.info(_describe_absence(choice.name), icon=":material/folder_off:")
     except DataError as error:
-        st.info(write.literally(str(error)), icon=":material/folder_off:")
+        frame.draw_problems([str(error)])
+        return
     if choice.name in DOWNLOADABLE:
         st.code(f"python -m edac_core data download {choice.name}", language="shell")
-    if by_hand := instructions(choice.name, target=data_root()):
-        st.markdown(by_hand)
 
 
 def draw_own() -> None:
@@ -106,6 +108,17 @@ def describe_progress(progress: Progress) -> str:
         return f"{text}; comparing them"
     left = progress.seconds_left
     return text if left is None else f"{text}, {_about(left)} left"
+
+
+def _describe_absence(name: str) -> str:
+    root = write.literally(str(data_root()))
+    if name == folder.NAME:
+        return "These recordings are a user's own, and known here by a study only."
+    how = instructions(name, target=data_root()) or "This gets it:"
+    return (
+        f"There are no recordings of {name} in {root}; if they are elsewhere, set {VARIABLE} to "
+        f"the folder that holds its folder, and start the server again. {how}"
+    )
 
 
 def _about(seconds: float) -> str:

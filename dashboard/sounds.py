@@ -22,6 +22,7 @@ CLIPPED = "clipped, but kept"
 CARDS = 4
 """So many sounds are shown at a time."""
 
+_KIND = "data_kind"
 _BADGES = {"positive": "blue", "negative": "gray"}
 _EXPLAINED = {
     "contradictory labels": "The same sound, sample by sample, under several names that disagree "
@@ -65,29 +66,40 @@ def count(listed: list[Sound], kind: str) -> int:
     return len(dropped) if kind == CLIPPED else dropped.count(kind)
 
 
+@st.fragment
 def draw_sounds(audited: Audited) -> None:
     """Let the viewer choose what is wrong, and listen to it."""
     by_kind = sounds(audited.audit)
     if not by_kind:
         st.markdown("No recording was left out or flagged, so there is nothing to compare here.")
         return
-    kind = st.segmented_control(
-        "What is wrong", list(by_kind), default=next(iter(by_kind)), required=True,
-        format_func=lambda kind: f"{kind} ({count(by_kind[kind], kind):,})".capitalize(),
-        key="data_kind",
-    )  # fmt: skip
-    if kind not in by_kind:
-        return
+    kind = _pick_kind(by_kind)
     st.markdown(_EXPLAINED[kind])
-    listed = by_kind[kind]
-    page = 1
-    pages = -(-len(listed) // CARDS)
-    if pages > 1:
-        page = st.pagination(pages, key=f"data_page_{kind}")
+    page = _pick_page(by_kind[kind], key=f"data_page_{kind}")
     with st.grid(2, min_column_width=320, border=True, key="sounds") as grid:
-        for sound in listed[(page - 1) * CARDS : page * CARDS]:
+        for sound in page:
             with grid.cell(), st.container(gap="small"):
                 _draw_card(sound, dataset=audited.dataset.name)
+
+
+def _pick_kind(by_kind: dict[str, list[Sound]]) -> str:
+    """Let the viewer choose; what was chosen of another data set may not be here."""
+    if st.session_state.get(_KIND) not in by_kind:
+        st.session_state[_KIND] = next(iter(by_kind))
+    chosen: str | None = st.segmented_control(
+        "What is wrong", list(by_kind), required=True, key=_KIND,
+        format_func=lambda kind: f"{kind} ({count(by_kind[kind], kind):,})".capitalize(),
+    )  # fmt: skip
+    return chosen or next(iter(by_kind))
+
+
+def _pick_page(listed: list[Sound], *, key: str) -> list[Sound]:
+    pages = -(-len(listed) // CARDS)
+    if pages == 1:
+        return listed
+    st.session_state[key] = min(st.session_state.get(key, 1), pages)
+    page = st.pagination(pages, key=key)
+    return listed[(page - 1) * CARDS : page * CARDS]
 
 
 def _singly(rows: pd.DataFrame) -> list[Sound]:

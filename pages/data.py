@@ -106,7 +106,7 @@ def draw_audit(found: Audited) -> None:
     st.markdown("#### Sources")
     draw_source_table(source_table(found.audit))
     st.markdown("#### Listen to what was left out or flagged")
-    st.fragment(draw_sounds)(found)
+    draw_sounds(found)
     st.markdown("#### All recordings")
     draw_listing(found)
 
@@ -117,24 +117,29 @@ def draw_charts(found: Audited) -> None:
     left, right = st.columns(2)
     with left:
         draw_predictors(found.audit.metadata_auc, key="predictors")
-        st.markdown(f":small[{audited.describe_predictors(found.audit)}]")
     with right:
-        figure = charts.draw_sources(charts.sources(usable), ink=ink)
-        draw_chart(figure, key="sources", alt=charts.SOURCES)
-        st.markdown(f":small[{SOURCES_NOTE}]")
+        sources = charts.sources(usable)
+        draw_chart(charts.draw_sources(sources, ink=ink), key="sources", alt=charts.SOURCES)
+        if len(sources) > 1:
+            st.markdown(f":small[{SOURCES_NOTE}]")
     left, right = st.columns(2)
     with left:
         figure = charts.draw_reasons(charts.reasons(audited.left_out(found)), ink=ink)
         draw_chart(figure, key="reasons", alt=charts.REASONS)
     with right:
-        figure = charts.draw_durations(charts.durations(usable), ink=ink)
+        durations = charts.durations(usable)
+        figure = charts.draw_durations(durations, ink=ink)
         draw_chart(figure, key="durations", alt=charts.DURATIONS)
+        if durations.longer:
+            st.markdown(f":small[{charts.describe_durations(durations)}]")
 
 
 def draw_predictors(table: pd.DataFrame, *, key: str) -> None:
     """Draw how well each property alone predicts the label."""
     figure = charts.draw_predictors(charts.predictors(table), ink=theme.ink())
     draw_chart(figure, key=key, alt=charts.PREDICTORS)
+    if why := audited.describe_predictors(table):
+        st.markdown(f":small[{why}]")
 
 
 def draw_chart(figure: object, *, key: str, alt: str) -> None:

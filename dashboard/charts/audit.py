@@ -37,18 +37,6 @@ _PLAIN_MARGIN = {"l": 58, "r": 16, "t": 52, "b": 44}
 
 
 @dataclass(frozen=True)
-class Predictors:
-    """How well each property alone predicts the label.
-
-    `points` has property, auc, n and sentence, the best predictor first; `unknown` are the
-    properties of which too few recordings of one label are known.
-    """
-
-    points: pd.DataFrame
-    unknown: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Durations:
     """A histogram of durations by label.
 
@@ -67,23 +55,26 @@ class Durations:
     longer: int
 
 
-def predictors(table: pd.DataFrame) -> Predictors:
-    """Prepare the chart of what predicts the label.
+def predictors(table: pd.DataFrame) -> pd.DataFrame:
+    """Order what is known to predict the label, the best first, and say it in a sentence.
 
     Parameters
     ----------
     table
         Columns property, auc and, if known, n; as `edac_core.datasets.audit.metadata_auc` has it.
+
+    Returns
+    -------
+    DataFrame
+        Its rows that have an AUC, with the column sentence.
     """
     known = table.dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
-    points = known.assign(sentence=[_predicts(row) for row in known.to_dict("records")])
-    missing = table.loc[table["auc"].isna(), "property"]
-    return Predictors(points.reset_index(drop=True), tuple(missing))
+    sentences = [_predicts(row) for row in known.to_dict("records")]
+    return known.assign(sentence=sentences).reset_index(drop=True)
 
 
-def draw_predictors(chart: Predictors, *, ink: str | None = None) -> go.Figure:
+def draw_predictors(points: pd.DataFrame, *, ink: str | None = None) -> go.Figure:
     """Return the figure: a dot a property, and a line where guessing would be."""
-    points = chart.points
     figure = empty_figure(PREDICTORS, margin=_NAMES_MARGIN, legend=_DOTS, ink=ink)
     if points.empty:
         return _empty(figure, "Too few usable recordings of one label to tell")
@@ -95,6 +86,8 @@ def draw_predictors(chart: Predictors, *, ink: str | None = None) -> go.Figure:
     figure.update_yaxes(_names(points["property"]))
     figure.add_vline(GUESSING, line={"color": DOT_COLOUR, "dash": "2px,3px", "width": 1.5})
     figure.add_traces([_stems(points), _dots(points)])
+    written = [f" {write.auc(auc)}" for auc in points["auc"]]
+    _write_beside(figure, points["auc"].clip(lower=GUESSING), written)
     return figure
 
 
@@ -203,6 +196,12 @@ def draw_durations(chart: Durations, *, ink: str | None = None) -> go.Figure:
     return figure
 
 
+def describe_durations(chart: Durations) -> str:
+    """Say what the last bar holds besides."""
+    n, end = chart.longer, chart.edges[-1]
+    return f"The last bar has also the {n:,} {_recordings(n)} longer than {end:.3g} s."
+
+
 _LABEL_LEGEND = legend(Entry(label, LABEL_COLOURS[label], "square") for label in LABELS[::-1])
 _DOTS = legend([Entry("guessing (0.5)", DOT_COLOUR, "2px,3px")]).replace("○", "┈")
 
@@ -249,11 +248,16 @@ def _names(names: Sequence[str] | pd.Series) -> dict[str, Any]:
     """Return a vertical axis that has names at its places, the first one at the top."""
     return {
         "tickvals": list(range(len(names))),
-        "ticktext": [html.escape(textwrap.shorten(str(name), _NAME_WIDTH, placeholder="…"))
-                     for name in names],
+        "ticktext": [_in_two_lines(str(name)) for name in names],
         "range": [len(names) - 0.4, -0.6],
         "showgrid": False,
-    }  # fmt: skip
+        "ticklabelstandoff": 6,
+    }
+
+
+def _in_two_lines(name: str) -> str:
+    lines = textwrap.wrap(name, _NAME_WIDTH, max_lines=2, placeholder="…")
+    return "<br>".join(html.escape(line) for line in lines)
 
 
 def _stems(points: pd.DataFrame) -> go.Scatter:
@@ -270,10 +274,8 @@ def _dots(points: pd.DataFrame) -> go.Scatter:
         name="AUC",
         x=points["auc"].tolist(),
         y=list(range(len(points))),
-        mode="markers+text",
+        mode="markers",
         marker={"size": 12, "color": LABEL_COLOURS["positive"]},
-        text=[f"  {write.auc(auc)}" for auc in points["auc"]],
-        textposition="middle right",
         customdata=hover_texts(points["sentence"]),
         hovertemplate=SENTENCE,
         cliponaxis=False,
@@ -297,12 +299,13 @@ def _write_beside(figure: go.Figure, lengths: pd.Series, texts: Sequence[str]) -
     figure.add_trace(
         go.Scatter(
             x=lengths.tolist(), y=list(range(len(texts))), mode="text", hoverinfo="skip",
-            text=[f" {text}" for text in texts], textposition="middle right", cliponaxis=False,
+            text=[f"  {text}" for text in texts], textposition="middle right", cliponaxis=False,
         )
     )  # fmt: skip
 
 
 def _empty(figure: go.Figure, sentence: str) -> go.Figure:
+    figure.update_layout(title_subtitle_text="")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     figure.add_annotation(

@@ -9,6 +9,10 @@ from edac_core.locations import PROJECT
 VARIABLE = "EDAC_DATA_DIR"
 
 
+class MissingDataError(DataError):
+    """A data set is not where it is looked for."""
+
+
 def data_root() -> Path:
     """Name the folder that holds one folder a data set.
 
@@ -47,12 +51,12 @@ def require_folder(
 
     Raises
     ------
-    DataError
+    MissingDataError
         The folder is missing or lacks the marker.
     """
     folder = (path or data_root() / (folder_name or name)).expanduser().resolve()
     if not (folder / marker).is_file():
-        raise DataError(
+        raise MissingDataError(
             f"Data set {name!r} is not in {folder} ({marker} is missing): run `edac data download "
             f"{name}` if it is public, set {VARIABLE} to the folder that holds it, or use the data "
             "set 'synthetic'."

@@ -14,7 +14,7 @@ from dashboard import address
 from dashboard import format as write
 from dashboard.address import SEPARATOR, Field
 from dashboard.charts.tradeoff import UNPRUNED
-from dashboard.choices import RUN, TOLERATED_LOSS, Network, default_run
+from dashboard.choices import RUN, TOLERATED_LOSS, Network
 from dashboard.recordings import LABELS, Recording, Sets
 from dashboard.studies import read_files, read_sets
 from dashboard.theme import PRECISIONS, SCHEDULES
@@ -71,9 +71,7 @@ def runs_here(network: Network) -> list[str]:
 
 def pick_run(network: Network, numbers: Sequence[str]) -> str:
     """Let the viewer choose one of the runs that have files here."""
-    preferred = default_run(network, network.start)
-    default = preferred if preferred in numbers else numbers[0]
-    address.settle(RUN, numbers, default=default)
+    address.settle(RUN, numbers, default=numbers[0])
     titles = {
         str(number): f"Run {number} (split {split}, seed {seed})"
         for number, (split, seed) in enumerate(network.runs, start=1)
@@ -101,7 +99,7 @@ def contestants_of(network: Network, run: str) -> tuple[Contestant, ...]:
     return tuple(sorted(found, key=_order))
 
 
-def pick_contestants(network: Network, offered: Sequence[Contestant]) -> list[Contestant]:
+def pick_contestants(network: Network, offered: Sequence[Contestant]) -> tuple[Contestant, ...]:
     """Let the viewer choose which variants are asked."""
     by_code = {contestant.code: contestant for contestant in offered}
     address.settle_many(COMPARED, list(by_code), default=asked_at_first(network, offered))
@@ -111,7 +109,7 @@ def pick_contestants(network: Network, offered: Sequence[Contestant]) -> list[Co
         help="Precision, then how it was pruned and by how much. The float32 baseline is always "
         "asked, as what the others differ from.",
     )  # fmt: skip
-    return [contestant for contestant in offered if contestant.code in chosen]
+    return tuple(contestant for contestant in offered if contestant.code in chosen)
 
 
 def asked_at_first(network: Network, offered: Sequence[Contestant]) -> list[str]:
@@ -159,6 +157,17 @@ def sets_of(network: Network, run: str) -> Sets:
     split = str(of_run["split"].iloc[0])
     dataset = str(network.study.data.get("dataset", ""))
     return Sets(dataset, _sets(network, network.key, split))
+
+
+def baseline_groups(network: Network) -> pd.DataFrame:
+    """Return the AUC within each source of the float32 baseline; none if it is not finished.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    return _baseline_groups(network, network.key)
 
 
 def describe_origin(recording: Recording, sets: Sets, *, run: str) -> str:
@@ -232,6 +241,13 @@ def _order(contestant: Contestant) -> tuple[object, ...]:
 def _files(_network: Network, key: object) -> pd.DataFrame:  # noqa: ARG001 - for the cache
     files = read_files(_network.study, list(_network.measured["job"].unique()))
     return files[files["has_model"]].reset_index(drop=True)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _baseline_groups(_network: Network, key: object) -> pd.DataFrame:  # noqa: ARG001 - as above
+    if _network.baseline is None:
+        return pd.DataFrame(columns=["group", "n", "auc", "auc_half_width"])
+    return _network.groups(_network.baseline)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -27,8 +28,45 @@ T = TypeVar("T")
 SEED = 0
 """Of the noise that is added."""
 
+_COLUMNS = ["title", "precision", "schedule", "threshold", "is_baseline", "chosen", "probability",
+            "latency_ms", "problem"]  # fmt: skip
 _SECONDS = 60
 _CACHED = 64
+
+
+@dataclass(frozen=True)
+class Question:
+    """A recording, and the variants that are asked about it.
+
+    Parameters
+    ----------
+    waveform
+        Shape (n,), float32, mono at 22,050 Hz.
+    sha256
+        Digest of the recording's file, by which answers are kept.
+    frontend
+        The name of the front-end that the variants take.
+    chosen
+        The variants whose answers are shown.
+    asked
+        These, and the float32 baseline if it is here.
+    """
+
+    waveform: Waveform
+    sha256: str
+    frontend: str
+    chosen: tuple[Contestant, ...]
+    asked: tuple[Contestant, ...]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the answers depend on."""
+        return (self.sha256, self.frontend, self.files)
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """The files of the variants that are asked."""
+        return tuple(contestant.file for contestant in self.asked)
 
 
 def warm(frontend: str, contestants: Sequence[Contestant]) -> None:
@@ -36,9 +74,7 @@ def warm(frontend: str, contestants: Sequence[Contestant]) -> None:
     _warming(frontend, tuple(contestant.file for contestant in contestants))
 
 
-def ask(
-    waveform: Waveform, sha256: str, *, frontend: str, contestants: Sequence[Contestant]
-) -> Hearing:
+def ask(question: Question) -> Hearing:
     """Ask variants about a recording, once for all sessions.
 
     Raises
@@ -47,34 +83,25 @@ def ask(
         If the recording cannot be brought before them at all; a variant that cannot be asked has
         a problem of its own.
     """
-    files = tuple(contestant.file for contestant in contestants)
-    hearing = _asked(waveform, sha256, frontend, files)
+    hearing = _asked(question, question.key)
     if any(verdict.problem for verdict in hearing.verdicts):
         # The file may be mended before the next question.
-        _asked.clear(waveform, sha256, frontend, files)
+        _asked.clear(question, question.key)
     return hearing
 
 
-def drifted(
-    waveform: Waveform,
-    sha256: str,
-    *,
-    frontend: str,
-    contestants: Sequence[Contestant],
-    disturbance: str,
-) -> FloatArray:
-    """Ask variants about a recording at every strength of a disturbance; see `edac_core.verdicts`.
+def drifted(question: Question, disturbance: str) -> FloatArray:
+    """Ask variants at every strength of a disturbance; see `edac_core.verdicts.drift`.
 
     Raises
     ------
     EdacError
         As in `ask`.
     """
-    files = tuple(contestant.file for contestant in contestants)
-    return _drifted(waveform, sha256, frontend, files, disturbance)
+    return _drifted(question, question.key, disturbance)
 
 
-def disturbed(waveform: Waveform, sha256: str, *, disturbance: str, strength: float) -> Waveform:
+def disturbed(question: Question, disturbance: str, strength: float) -> Waveform:
     """Disturb a recording as `drifted` does.
 
     Raises
@@ -82,10 +109,10 @@ def disturbed(waveform: Waveform, sha256: str, *, disturbance: str, strength: fl
     EdacError
         If it takes too long.
     """
-    return _disturbed(waveform, sha256, disturbance, strength)
+    return _disturbed(question, question.sha256, disturbance, strength)
 
 
-def pictured(waveform: Waveform, sha256: str, *, frontend: str) -> Preview:
+def pictured(question: Question) -> Preview:
     """Return the pictures of a recording that a front-end of pictures goes by.
 
     Raises
@@ -93,43 +120,33 @@ def pictured(waveform: Waveform, sha256: str, *, frontend: str) -> Preview:
     EdacError
         If they cannot be computed.
     """
-    return _pictured(waveform, sha256, frontend)
+    return _pictured(question, question.sha256, question.frontend)
 
 
-def answers(contestants: Sequence[Contestant], hearing: Hearing) -> pd.DataFrame:
-    """Return a row a variant: what it is and what it says.
-
-    Parameters
-    ----------
-    contestants
-        Which were asked, the float32 baseline among them if it is here.
-    hearing
-        Their answers, in the same order.
+def answers(question: Question, hearing: Hearing) -> pd.DataFrame:
+    """Return a row a variant that was asked: what it is and what it says.
 
     Returns
     -------
     DataFrame
-        Columns code, title, precision, schedule, sparsity, threshold, zip_bytes, is_baseline,
-        probability, positive (probability >= threshold), difference (from the baseline's
-        probability), latency_ms and problem. What was not answered is NaN, and not positive.
+        Columns title, precision, schedule, threshold, is_baseline, chosen, probability, positive
+        (probability >= threshold), difference (from the baseline's probability), latency_ms and
+        problem. What was not answered is NaN, and not positive.
     """
     table = pd.DataFrame(
         [
             {
-                "code": contestant.code,
                 "title": contestant.title,
                 "precision": contestant.precision,
                 "schedule": contestant.schedule,
-                "sparsity": contestant.sparsity,
                 "threshold": contestant.threshold,
-                "zip_bytes": contestant.zip_bytes,
                 "is_baseline": contestant.is_baseline,
-                "probability": verdict.probability,
-                "latency_ms": verdict.latency_ms,
-                "problem": verdict.problem,
+                "chosen": contestant in question.chosen,
+                **asdict(verdict),
             }
-            for contestant, verdict in zip(contestants, hearing.verdicts, strict=True)
-        ]
+            for contestant, verdict in zip(question.asked, hearing.verdicts, strict=True)
+        ],
+        columns=_COLUMNS,
     )
     table["positive"] = table["probability"] >= table["threshold"]
     baseline = table.loc[table["is_baseline"], "probability"]
@@ -174,40 +191,30 @@ def _prepare(pool: Workers, frontend: str, files: tuple[ModelFile, ...]) -> None
         pool.call(prepare, frontend, files, seconds=_SECONDS)
 
 
+# What is cached is kept by the key alone and never changed, so that sessions can share it.
 @st.cache_resource(max_entries=_CACHED, show_spinner="Asking the variants")
-def _asked(
-    _waveform: Waveform,
-    sha256: str,  # noqa: ARG001 - for the cache
-    frontend: str,
-    files: tuple[ModelFile, ...],
-) -> Hearing:
-    return _call(hear_out, _waveform, frontend, files)
+def _asked(_question: Question, key: object) -> Hearing:  # noqa: ARG001
+    return _call(hear_out, _question.waveform, _question.frontend, _question.files)
 
 
 @st.cache_resource(max_entries=_CACHED, show_spinner="Disturbing the recording")
-def _drifted(
-    _waveform: Waveform,
-    sha256: str,  # noqa: ARG001 - for the cache
-    frontend: str,
-    files: tuple[ModelFile, ...],
-    disturbance: str,
-) -> FloatArray:
-    return _call(drift, _waveform, frontend, files, disturbance, SEED)
+def _drifted(_question: Question, key: object, disturbance: str) -> FloatArray:  # noqa: ARG001
+    return _call(drift, _question.waveform, _question.frontend, _question.files, disturbance, SEED)
 
 
 @st.cache_resource(max_entries=_CACHED, show_spinner=False)
 def _disturbed(
-    _waveform: Waveform,
-    sha256: str,  # noqa: ARG001 - for the cache
+    _question: Question,
+    key: object,  # noqa: ARG001 - for the cache
     disturbance: str,
     strength: float,
 ) -> Waveform:
-    return _call(disturb, _waveform, disturbance, strength, SEED)
+    return _call(disturb, _question.waveform, disturbance, strength, SEED)
 
 
 @st.cache_resource(max_entries=_CACHED, show_spinner=False)
-def _pictured(_waveform: Waveform, sha256: str, frontend: str) -> Preview:  # noqa: ARG001 - as above
-    return _call(preview, _waveform, Change(), frontend)
+def _pictured(_question: Question, key: object, frontend: str) -> Preview:  # noqa: ARG001
+    return _call(preview, _question.waveform, Change(), frontend)
 
 
 def _call(function: Callable[..., T], *arguments: object) -> T:

@@ -14,22 +14,23 @@ from dashboard import verdicts as asking
 from dashboard.charts import CONFIG, inputs, signal
 from dashboard.charts import drift as drifting
 from dashboard.charts import verdicts as chart_of
+from dashboard.charts.drift import Drift
 from dashboard.choices import MODEL, RUN, STUDY, Network
-from dashboard.contestants import COMPARED, Contestant
+from dashboard.contestants import COMPARED
 from dashboard.pickers import pick_network, pick_study
 from dashboard.player import draw_player
 from dashboard.recordings import (
     SAMPLE_FIELDS,
     Recording,
-    Sets,
     choose_recording,
     fields_in_address,
 )
 from dashboard.studies import find_studies
 from dashboard.theme import ink
+from dashboard.verdicts import Question
 from dashboard.worth import draw_worth
 from edac_core.audio import SAMPLE_RATE
-from edac_core.disturb import DISTURBANCES
+from edac_core.disturb import DISTURBANCES, Disturbance
 from edac_core.errors import EdacError
 from edac_core.listening import Heard
 from edac_core.previews import PICTURED
@@ -122,8 +123,20 @@ def draw_run(network: Network, run: str, *, above: Any) -> None:
     address.write((*FIELDS, *fields_in_address()))
     with above:
         frame.draw_problems(address.complaints())
-    if recording is not None:
-        draw_recording(recording, sets, run=run, frontend=frontend, chosen=chosen, asked=asked)
+    heard = listen_to(recording)
+    if recording is not None and heard is not None:
+        question = Question(heard.waveform, recording.sha256, frontend, chosen, asked)
+        origin = choosing.describe_origin(recording, sets, run=run)
+        draw_recording(recording, heard, question, origin=origin)
+
+
+def listen_to(recording: Recording | None) -> Heard | None:
+    """Decode a recording; None, and why, if it cannot be."""
+    try:
+        return None if recording is None else recording.heard()
+    except EdacError as error:
+        frame.draw_problems([str(error)])
+        return None
 
 
 def draw_warning(network: Network) -> None:
@@ -131,46 +144,46 @@ def draw_warning(network: Network) -> None:
     title = write.literally(str(network.study.data.get("title", "their study")))
     with st.container(gap="xxsmall"):
         st.markdown(WARNING.format(title=title))
-        draw_worth(network.study, baseline_groups(network))
+        draw_worth(network.study, choosing.baseline_groups(network))
 
 
-def baseline_groups(network: Network) -> pd.DataFrame:
-    """Return the AUC within each source of the float32 baseline; none if it is not finished."""
-    if network.baseline is None:
-        return pd.DataFrame(columns=["group", "n", "auc", "auc_half_width"])
-    return network.groups(network.baseline)
-
-
-def draw_recording(
-    recording: Recording,
-    sets: Sets,
-    *,
-    run: str,
-    frontend: str,
-    chosen: list[Contestant],
-    asked: tuple[Contestant, ...],
-) -> None:
-    """Draw a recording, and beside it what the variants say."""
-    try:
-        heard = recording.heard()
-    except EdacError as error:
-        frame.draw_problems([str(error)])
-        return
+def draw_recording(recording: Recording, heard: Heard, question: Question, *, origin: str) -> None:
+    """Draw a recording, beside it what the variants say, and below how their answers drift."""
     left, right = st.columns([5, 7], gap="medium")
     with left:
-        draw_sound(recording, heard, origin=choosing.describe_origin(recording, sets, run=run))
+        draw_sound(recording, heard, origin=origin)
     if not heard.quality.usable:
         right.info("There is nothing here for a network to judge.", icon=":material/hearing:")
         return
     with right:
-        hearing = draw_verdicts(recording, heard, frontend=frontend, chosen=chosen, asked=asked)
+        hearing = ask(question)
     if hearing is None:
         return
+    answered = asking.answers(question, hearing).query("chosen and problem == ''")
+    with right:
+        draw_answers(answered)
     with left:
-        draw_input(recording, heard, hearing, frontend=frontend)
-    if chosen:
+        draw_input(question, hearing)
+    if not answered.empty:
         st.divider()
-        draw_drift(recording, heard, frontend, chosen, asked, asking.answers(asked, hearing))
+        draw_drift(question, answered)
+
+
+def ask(question: Question) -> Hearing | None:
+    """Ask the variants; say which cannot be asked, and why. None if none can."""
+    try:
+        hearing = asking.ask(question)
+    except EdacError as error:
+        frame.draw_problems([str(error)])
+        return None
+    frame.draw_problems(
+        f"{contestant.title}: {verdict.problem}"
+        for contestant, verdict in zip(question.asked, hearing.verdicts, strict=True)
+        if verdict.problem
+    )
+    if not question.chosen:
+        st.info("Choose some variants above to ask them.", icon=":material/checklist:")
+    return hearing
 
 
 def draw_sound(recording: Recording, heard: Heard, *, origin: str) -> None:
@@ -203,34 +216,10 @@ def draw_quality(heard: Heard) -> None:
     st.markdown("\n\n".join([*lines, f":small[{stored}]"]))
 
 
-def draw_verdicts(
-    recording: Recording,
-    heard: Heard,
-    *,
-    frontend: str,
-    chosen: list[Contestant],
-    asked: tuple[Contestant, ...],
-) -> Hearing | None:
-    """Draw what the variants say; None, and why, if they cannot be asked."""
-    try:
-        hearing = asking.ask(heard.waveform, recording.sha256, frontend=frontend, contestants=asked)
-    except EdacError as error:
-        frame.draw_problems([str(error)])
-        return None
-    table = asking.answers(asked, hearing)
-    table = table[table["code"].isin([contestant.code for contestant in chosen])]
-    failed = table[table["problem"] != ""]
-    frame.draw_problems(f"{row['title']}: {row['problem']}" for _, row in failed.iterrows())
-    answered = table[table["problem"] == ""]
-    if not chosen:
-        st.info("Choose some variants above to ask them.", icon=":material/checklist:")
-    elif not answered.empty:
-        draw_answers(answered)
-    return hearing
-
-
 def draw_answers(answered: pd.DataFrame) -> None:
     """Draw the answers as a sentence, a chart and a table."""
+    if answered.empty:
+        return
     st.markdown(asking.describe_answers(answered))
     chart = chart_of.verdicts(answered)
     st.plotly_chart(
@@ -248,12 +237,11 @@ def draw_answers(answered: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def draw_input(recording: Recording, heard: Heard, hearing: Hearing, *, frontend: str) -> None:
+def draw_input(question: Question, hearing: Hearing) -> None:
     """Draw what the network gets."""
     try:
-        if frontend in PICTURED:
-            preview = asking.pictured(heard.waveform, recording.sha256, frontend=frontend)
-            figure = inputs.draw_pictured(preview, ink=ink())
+        if question.frontend in PICTURED:
+            figure = inputs.draw_pictured(asking.pictured(question), ink=ink())
         else:
             figure = inputs.draw_functionals(hearing.features, ink=ink())
     except EdacError as error:
@@ -266,49 +254,53 @@ def draw_input(recording: Recording, heard: Heard, hearing: Hearing, *, frontend
 
 
 @st.fragment
-def draw_drift(
-    recording: Recording,
-    heard: Heard,
-    frontend: str,
-    chosen: list[Contestant],
-    asked: tuple[Contestant, ...],
-    answers: pd.DataFrame,
-) -> None:
-    """Draw what changes with the disturbance and its strength."""
+def draw_drift(question: Question, answered: pd.DataFrame) -> None:
+    """Draw all that changes with the disturbance and its strength."""
     left, right = st.columns([5, 7], gap="medium")
     with left:
-        kind = st.segmented_control(
-            "Disturb it", list(DISTURBANCES), key="disturbance", default="noise", required=True,
-            format_func=lambda name: drifting.WORDS[name].title,
-        )  # fmt: skip
-        disturbance = DISTURBANCES[kind]
-        strength = st.select_slider(
-            drifting.WORDS[kind].axis, disturbance.strengths, value=disturbance.untouched,
-            key=f"strength {kind}",
-            format_func=lambda value: drifting.write_strength(disturbance, value),
-        )  # fmt: skip
+        disturbance, strength = pick_disturbance()
     try:
-        scores = asking.drifted(
-            heard.waveform, recording.sha256, frontend=frontend, contestants=asked,
-            disturbance=kind,
-        )  # fmt: skip
-        wave = asking.disturbed(
-            heard.waveform, recording.sha256, disturbance=kind, strength=strength
-        )
+        chart, figure = _drift(question, question.key, answered, disturbance.name, ink())
+        wave = asking.disturbed(question, disturbance.name, strength)
     except EdacError as error:
         frame.draw_problems([str(error)])
         return
-    shown = answers["code"].isin([contestant.code for contestant in chosen])
-    shown &= answers["problem"] == ""
-    chart = drifting.drift(answers[shown], scores[shown.to_numpy()], disturbance=kind)
     with left:
         draw_player(wave, alt=f"The recording, {drifting.write_strength(disturbance, strength)}")
         st.markdown(drifting.describe_drift(chart, strength))
-    figure = drifting.draw_drift(chart, ink=ink()).to_plotly_json()
     right.plotly_chart(
         drifting.mark_strength(figure, chart, strength), height=DRIFT_HEIGHT, key="drift",
-        config=CONFIG, alt=drifting.WORDS[kind].question,
+        config=CONFIG, alt=drifting.WORDS[disturbance.name].question,
     )  # fmt: skip
+
+
+def pick_disturbance() -> tuple[Disturbance, float]:
+    """Let the viewer choose what happens to the recording, and how much of it."""
+    kind = st.segmented_control(
+        "Disturb it", list(DISTURBANCES), key="disturbance", default="noise", required=True,
+        format_func=lambda name: drifting.WORDS[name].title,
+    )  # fmt: skip
+    disturbance = DISTURBANCES[kind]
+    strength = st.select_slider(
+        drifting.WORDS[kind].axis, disturbance.strengths, value=disturbance.untouched,
+        key=f"strength {kind}",
+        format_func=lambda value: drifting.write_strength(disturbance, value),
+    )  # fmt: skip
+    return disturbance, strength
+
+
+# Shared by all sessions and never changed, so that moving the slider draws no line anew.
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _drift(
+    _question: Question,
+    key: object,  # noqa: ARG001 - for the cache
+    answered: pd.DataFrame,
+    disturbance: str,
+    ink: str | None,
+) -> tuple[Drift, dict[str, Any]]:
+    scores = asking.drifted(_question, disturbance)
+    chart = drifting.drift(answered, scores[answered.index], disturbance=disturbance)
+    return chart, drifting.draw_drift(chart, ink=ink).to_plotly_json()
 
 
 main()

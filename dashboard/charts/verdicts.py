@@ -70,8 +70,8 @@ def draw_verdicts(chart: Verdicts, *, ink: str | None = None) -> go.Figure:
     names = f"{variant_legend(rows)}    <b>|</b> the threshold that decides"
     figure = empty_figure(QUESTION, margin=_MARGIN, legend=names, ink=ink)
     places = [-place for place in range(len(rows))]
-    for place, (_, row) in zip(places, rows.iterrows(), strict=True):
-        figure.add_trace(_lead(row, place))
+    for precision in in_order(rows["precision"], PRECISIONS):
+        figure.add_trace(_leads(rows, places, precision))
     figure.add_traces([_thresholds(rows, places, ink=ink), _probabilities(rows, places)])
     figure.update_xaxes(
         title="Probability of the positive class", range=[-0.02, 1.02], tickvals=_SHARES,
@@ -108,12 +108,18 @@ def shape_of(schedule: str) -> str:
     return UNPRUNED_SHAPE if schedule == BASELINE else schedule_look(schedule).shape
 
 
-def _lead(row: pd.Series, place: int) -> go.Scatter:
-    """Join a probability to its threshold: the line's length is how clear the decision is."""
-    colour = precision_look(row["precision"]).colour
+def _leads(rows: pd.DataFrame, places: Sequence[int], precision: str) -> go.Scatter:
+    """Join probabilities to their thresholds: a line's length is how clear a decision is."""
+    ends = [
+        (row.threshold, row.probability, place)
+        for row, place in zip(rows.itertuples(), places, strict=True)
+        if row.precision == precision
+    ]
     return go.Scatter(
-        x=[row["threshold"], row["probability"]], y=[place, place], mode="lines",
-        line={"color": colour, "width": 2}, opacity=0.45, hoverinfo="skip",
+        x=[x for threshold, probability, _ in ends for x in (threshold, probability, None)],
+        y=[y for *_, place in ends for y in (place, place, None)],
+        mode="lines", line={"color": precision_look(precision).colour, "width": 2}, opacity=0.45,
+        hoverinfo="skip",
     )  # fmt: skip
 
 

@@ -127,10 +127,10 @@ def judge(claim: Claim, model: str, finding: Finding | None) -> Verdict:
 
     A size, speed or count is reproduced if what is left of the baseline is within `TOLERANCE` of
     what was published, exceeded if less is left, and not reproduced if more is. It is reached
-    without pruning if the unpruned network in the same precision gets there as well. Where the
-    network loses more than `WORKS_NO_MORE` AUC nothing has been compressed. A loss of AUC is
-    judged by the interval over the runs: reproduced if all of it loses at most `LOSS_TOLERANCE`
-    more than published, not reproduced if all of it loses more, undecided otherwise.
+    without pruning if the unpruned network in the same precision gets there as well. Where it
+    took pruning, and more than `WORKS_NO_MORE` AUC, the network broke. A loss of AUC is judged
+    by the interval over the runs: reproduced if all of it loses at most `LOSS_TOLERANCE` more
+    than published, not reproduced if all of it loses more, undecided otherwise.
     """
     if finding is None:
         return Verdict.NOT_MEASURED
@@ -140,10 +140,10 @@ def judge(claim: Claim, model: str, finding: Finding | None) -> Verdict:
     left = claim.quantity.left(finding.value) / claim.quantity.left(published)
     if left > 1 + TOLERANCE:
         return Verdict.NOT_REPRODUCED
-    if finding.auc_difference < -WORKS_NO_MORE:
-        return Verdict.BROKEN
     if _reached_unpruned(claim, published, finding):
         return Verdict.WITHOUT_PRUNING
+    if finding.auc_difference < -WORKS_NO_MORE:
+        return Verdict.BROKEN
     return Verdict.REPRODUCED if left >= 1 - TOLERANCE else Verdict.EXCEEDED
 
 

@@ -74,9 +74,9 @@ def baselines_without_copies(
     -------
     DataFrame
         One row a run: ``split_seed`` and ``training_seed``; ``examples`` and ``copies``, how many
-        test examples there are and how many of them are augmented; ``auc``, ``auc_low`` and
-        ``auc_high`` on all of them; ``plain_auc``, ``plain_auc_low`` and ``plain_auc_high``
-        (95 %, DeLong) without the copies.
+        test examples there are and how many of them are augmented; ``positive_copies``, how many
+        of those are positive; ``auc``, ``auc_low`` and ``auc_high`` on all examples;
+        ``plain_auc``, ``plain_auc_low`` and ``plain_auc_high`` (95 %, DeLong) without the copies.
 
     Raises
     ------
@@ -93,13 +93,14 @@ def baselines_without_copies(
     )
 
 
-def _retested(scored: pd.DataFrame) -> tuple[int, int, float, float, float]:
+def _retested(scored: pd.DataFrame) -> tuple[int, int, int, float, float, float]:
     from edac_core.measure.discrimination import auc_interval  # noqa: PLC0415 - see above
 
     test = scored[scored["set"] == "test"]
-    plain = test[test["copy"] == _AS_IT_IS]
+    as_it_is = test["copy"] == _AS_IT_IS
+    plain, copies = test[as_it_is], test[~as_it_is]
     auc = auc_interval(plain["label"], plain["score"])
-    return len(test), len(test) - len(plain), auc.estimate, auc.low, auc.high
+    return len(test), len(copies), int(copies["label"].sum()), auc.estimate, auc.low, auc.high
 
 
 def _open(folder: str, *, live: bool) -> contextlib.closing[Store]:
@@ -107,4 +108,11 @@ def _open(folder: str, *, live: bool) -> contextlib.closing[Store]:
 
 
 _RUN = ["split_seed", "training_seed", "auc", "auc_low", "auc_high"]
-_RETESTED = ["examples", "copies", "plain_auc", "plain_auc_low", "plain_auc_high"]
+_RETESTED = [
+    "examples",
+    "copies",
+    "positive_copies",
+    "plain_auc",
+    "plain_auc_low",
+    "plain_auc_high",
+]

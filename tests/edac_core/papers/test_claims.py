@@ -97,6 +97,8 @@ def test_what_int8_reaches_alone_is_no_work_of_pruning():
     assert judge(claim, "cnn", finding(3.3, unpruned=3.4)) is Verdict.WITHOUT_PRUNING
     assert judge(claim, "cnn", finding(3.3, unpruned=1.1)) is Verdict.EXCEEDED
     assert judge(claim, "cnn", finding(1.1, unpruned=3.4)) is Verdict.NOT_REPRODUCED
+    broken = finding(3.3, unpruned=3.4, difference=-0.3)
+    assert judge(claim, "cnn", broken) is Verdict.WITHOUT_PRUNING
 
 
 def test_a_network_that_guesses_has_not_been_compressed():

@@ -48,7 +48,8 @@ def _with_file(variant, file):
 
 def test_baselines_are_tested_on_recordings_as_they_are(folder):
     (row,) = evidence.baselines_without_copies(str(folder), LIVE, "study", "cnn").itertuples()
-    assert (row.split_seed, row.training_seed, row.examples, row.copies) == (3, 7, 10, 2)
+    assert (row.split_seed, row.training_seed) == (3, 7)
+    assert (row.examples, row.copies, row.positive_copies) == (10, 2, 1)
     scores = np.linspace(0.05, 0.95, 10)
     assert row.plain_auc == pytest.approx(roc_auc_score(LABELS[:8], scores[:8]))
     assert row.plain_auc_low < row.plain_auc < row.plain_auc_high

@@ -176,7 +176,7 @@ def describe_outcome(before: Preview, after: Preview) -> str:
                  for outcome, length in zip(outcomes, lengths, strict=False)]  # fmt: skip
         stages.append(", ".join(words))
         samples = lengths[-1]
-    return _beginning_large("; then ".join(stages))
+    return "; then ".join(stages)
 
 
 def describe_effect(before: Preview, after: Preview) -> str:
@@ -208,9 +208,9 @@ def _whole(amount: Amount) -> int:
 def _drawn_between(operation: Operation) -> str:
     if not isinstance(operation, Ranged):
         return ""
-    unit = {Shift: " of its length", Gain: " dB", PitchShift: " semitones"}
-    ends = " and ".join(_signed(bound, "g") for bound in (operation.low, operation.high))
-    return f", drawn evenly between {ends}{unit.get(type(operation), '')}"
+    times = 100 if isinstance(operation, Shift) else 1
+    ends = [_signed(times * bound, "g") for bound in (operation.low, operation.high)]
+    return f", drawn evenly between {' and '.join(ends)}{_UNITS.get(type(operation), '')}"
 
 
 def _signed(value: float, form: str) -> str:
@@ -243,6 +243,7 @@ def _polarity_in_words(_: Outcome, __: int) -> str:
     return "polarity inverted"
 
 
+_UNITS = {Shift: " per cent of its length", Gain: " dB", PitchShift: " semitones"}
 _WORDS = {
     TimeStretch: _stretch_in_words,
     PitchShift: _pitch_in_words,
@@ -261,8 +262,4 @@ def _masks_in_words(covered: Covered) -> str:
         bands = f"{last - first} bands ({low:.0f} to {high:.0f} Hz)"
     if covered.seconds[0] < covered.seconds[1]:
         frames = f"the frames from {covered.seconds[0]:.2f} to {covered.seconds[1]:.2f} s"
-    return _beginning_large(f"{bands} and {frames} are covered with the mean")
-
-
-def _beginning_large(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return f"{bands} and {frames} covered with the mean"

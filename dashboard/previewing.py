@@ -39,7 +39,7 @@ def previewed(
     return _previewed(waveform, change, sha256, repr(change), frontend)
 
 
-@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+@st.cache_resource(max_entries=_KEPT, show_spinner="Drawing")
 def _previewed(
     _waveform: Waveform,
     _change: Change,

@@ -23,7 +23,7 @@ from dashboard.charts.before_after import SIDES
 from dashboard.knobs import Amount, Knob, read_amounts, write_amounts
 from dashboard.player import draw_player
 from dashboard.previewing import LONGEST_SECONDS, previewed
-from dashboard.recordings import Recording, choose_recording
+from dashboard.recordings import SAMPLE_FIELDS, Recording, choose_recording, fields_in_address
 from dashboard.theme import ink
 from edac_core.errors import EdacError
 from edac_core.previews import Preview
@@ -42,7 +42,7 @@ FIELDS = (AUGMENTATION, STEP, FRONTEND, SEED, AMOUNTS)
 def main() -> None:
     """Draw the page."""
     frame.begin("pages/listen.py")
-    address.arrive(FIELDS)
+    address.arrive((*FIELDS, *SAMPLE_FIELDS))
     recording = choose_recording()
     if recording is not None:
         draw_change(recording)
@@ -54,7 +54,7 @@ def draw_change(recording: Recording) -> None:
     selection, frontend = pick_augmentation()
     amounts = pick_amounts(selection)
     frame.draw_problems(address.complaints())
-    address.write(FIELDS)
+    address.write((*FIELDS, *fields_in_address()))
     st.caption(selection.describe())
     try:
         heard = recording.heard()
@@ -80,15 +80,21 @@ def pick_augmentation() -> tuple[Selection, str]:
         )  # fmt: skip
         frontend = pick(FRONTEND, "Network", NETWORKS, on_change=address.touch)
         drawing = st.container(), st.container()
+    selection = Selection(augmentation, pick_step(augmentation))
+    draw_seed(selection, *drawing)
+    return selection, frontend
+
+
+def pick_step(augmentation: str) -> str:
+    """Let the viewer choose one step of an augmentation, where it has several."""
     steps = steps_of(augmentation)
     address.settle(STEP, list(steps), default=WHOLE)
-    step = st.segmented_control(
+    if len(steps) == 1:
+        return WHOLE
+    return st.segmented_control(
         "Step", list(steps), key=STEP.key, on_change=start_over, format_func=steps.__getitem__,
         required=True,
     )  # fmt: skip
-    selection = Selection(augmentation, step)
-    draw_seed(selection, *drawing)
-    return selection, frontend
 
 
 def pick(field: Field, label: str, titles: dict[str, str], *, on_change: Callable[[], None]) -> str:
@@ -113,10 +119,17 @@ def pick_amounts(selection: Selection) -> tuple[Amount, ...]:
         AMOUNTS, lambda text: read_amounts(text, selection.knobs),
         default=selection.amounts(seed=seed), offered="where the sliders here can stand",
     )  # fmt: skip
-    with st.grid(5, min_column_width=140):
-        for number, (knob, amount) in enumerate(zip(selection.knobs, amounts, strict=True)):
-            draw_knob(knob, amount, key=f"knob {number} {selection}", selection=selection)
+    with knob_room(selection), st.grid(5, min_column_width=140):
+        for knob, amount, key in zip(selection.knobs, amounts, knob_keys(selection), strict=True):
+            draw_knob(knob, amount, key=key, selection=selection)
     return amounts
+
+
+def knob_room(selection: Selection) -> DeltaGenerator:
+    """Return where the sliders stand: as many as two pipelines have are folded away."""
+    if len(selection.stages) == 1 or not selection.stages:
+        return st.container()
+    return st.expander("What amounts are drawn from", icon=":material/tune:")
 
 
 def draw_seed(selection: Selection, left: DeltaGenerator, right: DeltaGenerator) -> None:
@@ -162,16 +175,23 @@ def take(selection: Selection) -> None:
     """Note where the sliders stand."""
     address.touch()
     state = st.session_state
-    state[AMOUNTS.key] = tuple(
-        state[f"knob {number} {selection}"] for number in range(len(selection.knobs))
-    )
+    state[AMOUNTS.key] = tuple(state[key] for key in knob_keys(selection))
+
+
+def knob_keys(selection: Selection) -> list[str]:
+    """Return the sliders' keys; each selection has sliders of its own."""
+    names = f"{selection.augmentation} {selection.step}"
+    return [f"knob {number} of {names}" for number in range(len(selection.knobs))]
 
 
 def draw_players(before: Preview, after: Preview) -> None:
-    """Draw what was drawn, in words, and both players."""
-    st.markdown(f"**{describe_outcome(before, after)}.** {describe_effect(before, after)}")
+    """Draw what was done, in words, and both players."""
+    st.markdown(
+        f"**What was done:** {describe_outcome(before, after)}. {describe_effect(before, after)}"
+    )
     for column, side, shown in zip(st.columns(2), SIDES, (before, after), strict=True):
         with column:
+            st.markdown(f"**{side}**")
             draw_player(shown.waveform, alt=f"The recording {side.lower()} augmentation")
 
 

@@ -90,7 +90,8 @@ def waves(before: Preview, after: Preview) -> Waves:
     loudest = max(float(np.abs(wave).max()) for wave in both)
     return Waves(
         (envelopes[0], envelopes[1]),
-        seconds=max(map(len, both)) / SAMPLE_RATE,
+        # The CNN's window begins with the recording, so its pictures can stand on the same seconds.
+        seconds=max(before.seconds, *(len(wave) / SAMPLE_RATE for wave in both)),
         peak=max(loudest, _QUIETEST_PEAK) * _AIR,
     )
 
@@ -137,7 +138,7 @@ def inputs(before: Preview, after: Preview) -> Pictures:
     height, width, _ = before.features.shape
     return Pictures(
         f"what does the network get? {height} x {width} pixels", (pictures[0], pictures[1]),
-        signal.colour_legend(f"{_decibels(-SHOWN_DB)} below the loudest cell", "the loudest"),
+        signal.colour_legend(f"{SHOWN_DB:.0f} dB below the loudest", "the loudest"),
         _INPUT_HEIGHT,
     )  # fmt: skip
 

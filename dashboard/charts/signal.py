@@ -212,7 +212,7 @@ def _axis(empty: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]
 @functools.cache
 def _empty_layout(*, with_legend: bool, ink: str | None) -> dict[str, Any]:
     """Return the layout of an empty figure as plain values, which nobody changes."""
-    margin = {**_MARGIN, "t": 48 if with_legend else _MARGIN["t"]}
+    margin = {**_MARGIN, "t": 60 if with_legend else _MARGIN["t"]}
     layout: dict[str, Any] = empty_figure("", margin=margin, ink=ink).to_plotly_json()["layout"]
     return layout
 

@@ -1,6 +1,8 @@
 """What variants say of one recording, as it is and as it is disturbed more and more.
 
 Made to be called apart (`edac_core.apart`): a process that did it once keeps the models it loaded.
+Who calls it imports this module too, and need not have what computes features and runs models for
+that: it is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +21,11 @@ import numpy.typing as npt
 from edac_core.audio import SAMPLE_RATE, Waveform
 from edac_core.disturb import DISTURBANCES, disturb
 from edac_core.errors import EdacError
-from edac_core.frontends import get_frontend
-from edac_core.measure.latency import time_variants
-from edac_core.runtime import Variant
 from edac_core.studies.store import Store
+
+if TYPE_CHECKING:
+    from edac_core.frontends import Frontend
+    from edac_core.runtime import Variant
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -110,7 +114,7 @@ class Loaded:
         """
         if file.sha256 not in self._variants:
             model = _read(file)
-            self._variants[file.sha256] = Variant(model), len(model)
+            self._variants[file.sha256] = _loaded(model), len(model)
         self._variants.move_to_end(file.sha256)
         self._forget_oldest()
         return self._variants[file.sha256][0]
@@ -154,9 +158,9 @@ def hear_out(waveform: Waveform, frontend: str, files: Sequence[ModelFile]) -> H
     EdacError
         If the front-end is not installed or cannot take the recording.
     """
-    features = get_frontend(frontend)(waveform)
+    features = _frontend(frontend)(waveform)
     asked = [_asked(file, features) for file in files]
-    latencies = _latencies([found for found in asked if isinstance(found, Variant)], features)
+    latencies = _latencies([found for found in asked if not isinstance(found, str)], features)
     return Hearing(features, tuple(_verdict(found, features, latencies) for found in asked))
 
 
@@ -186,14 +190,26 @@ def drift(
         As in `hear_out`.
     """
     strengths = DISTURBANCES[disturbance].strengths
-    compute = get_frontend(frontend)
+    compute = _frontend(frontend)
     features = np.stack([compute(disturb(waveform, disturbance, s, seed)) for s in strengths])
     scores = np.full((len(files), len(strengths)), np.nan, np.float32)
     for row, file in enumerate(files):
         found = _asked(file, features[0])
-        if isinstance(found, Variant):
+        if not isinstance(found, str):
             scores[row] = found.score(features)
     return scores
+
+
+def _frontend(name: str) -> Frontend:
+    from edac_core.frontends import get_frontend  # noqa: PLC0415 - see above
+
+    return get_frontend(name)
+
+
+def _loaded(model: bytes) -> Variant:
+    from edac_core.runtime import Variant  # noqa: PLC0415 - see above
+
+    return Variant(model)
 
 
 def _read(file: ModelFile) -> bytes:
@@ -219,6 +235,8 @@ def _verdict(found: Variant | str, features: FloatArray, latencies: dict[int, fl
 
 def _latencies(variants: Sequence[Variant], features: FloatArray) -> dict[int, float]:
     """Return milliseconds a call, by identity: a variant may have been asked for twice."""
+    from edac_core.measure.latency import time_variants  # noqa: PLC0415 - see above
+
     if not variants:
         return {}
     named = {str(id(variant)): variant for variant in variants}

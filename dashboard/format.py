@@ -11,6 +11,7 @@ _MINUS = "\N{MINUS SIGN}"
 # Addresses become links without any mark around them.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~:$&@]|(?<=www)\.)", re.IGNORECASE)
 _KILO, _MEGA = 1e3, 1e6
+_MINUTE = 60
 _TEN_WHEN_ROUNDED = 9.95
 _LONGEST_NAME, _KEPT_OF_START, _KEPT_OF_END = 40, 28, 11
 
@@ -54,6 +55,20 @@ def size(count: float) -> str:
 def milliseconds(value: float) -> str:
     """Write a latency with two significant figures."""
     return f"{_figures(value, 2)} ms" if math.isfinite(value) else UNKNOWN
+
+
+def duration(seconds: float) -> str:
+    """Write how long something may take, no more exactly than that can be known.
+
+    >>> duration(40), duration(250), duration(4_300)
+    ('under a minute', '4 min', '1 h 12 min')
+    """
+    minutes = round(seconds / _MINUTE)
+    if seconds < _MINUTE:
+        return "under a minute"
+    if minutes < _MINUTE:
+        return f"{minutes} min"
+    return f"{minutes // _MINUTE} h {minutes % _MINUTE} min"
 
 
 def per_cent(fraction: float) -> str:

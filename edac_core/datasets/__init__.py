@@ -9,7 +9,7 @@ from edac_core.datasets.location import data_root
 from edac_core.datasets.recordings import Dataset
 from edac_core.errors import DataError
 
-__all__ = ["DATASETS", "Dataset", "canonical", "data_root", "open_dataset"]
+__all__ = ["DATASETS", "Dataset", "canonical", "data_root", "open_dataset", "options_of"]
 
 _OPENERS: dict[str, Callable[..., Dataset]] = {
     coswara.NAME: coswara.load,
@@ -58,8 +58,14 @@ def open_dataset(name: str, *, path: Path | None = None, **options: object) -> D
     return _OPENERS[known](path=path, **options)
 
 
+def options_of(name: str) -> dict[str, object]:
+    """Return the options that a data set's own `load` takes, with what they are by default."""
+    parameters = inspect.signature(_OPENERS[canonical(name)]).parameters
+    return {key: option.default for key, option in parameters.items() if key != "path"}
+
+
 def _refuse_unknown(options: dict[str, object], *, name: str) -> None:
-    known = [option for option in inspect.signature(_OPENERS[name]).parameters if option != "path"]
+    known = options_of(name)
     if unknown := [option for option in options if option not in known]:
         offered = f"use {', '.join(known)}" if known else "it has none, so leave it out"
         raise DataError(f"Data set {name!r} has no option {unknown[0]!r}: {offered}.")

@@ -25,7 +25,6 @@ from edac_core.measure.latency import machine
 from edac_core.models import MODELS, ModelSpec
 from edac_core.studies.jobs import Family, Job, expand, job_keys
 from edac_core.studies.plan import Data, parse_plan
-from edac_core.studies.protocols import divide
 from edac_core.studies.store import Store
 
 KINDS = ("baseline", "level")
@@ -318,6 +317,9 @@ def _examples(data: Data, spec: ModelSpec, same: pd.DataFrame) -> tuple[int | No
     counts = same["training_examples"][alike].dropna()
     if len(counts):
         return round(counts.mean()), "studies"
+    # It imports scikit-learn, which a process that only shows estimates need not hold.
+    from edac_core.studies.protocols import divide  # noqa: PLC0415 - see above
+
     try:
         table = divide(
             _recordings(data), recipe=spec.recipe, protocol=data.protocol, seed=data.split_seeds[0]

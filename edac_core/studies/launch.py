@@ -74,15 +74,29 @@ def resume(name: str, *, cache: Path) -> int:
         return _spawn(folder, cache)
 
 
-def stop(name: str, *, cache: Path) -> bool:
+def stop(name: str, *, cache: Path, wait: bool = True) -> bool:
     """End a run and all that it started; what is finished is kept.
 
     It is asked first, and killed after `GRACE_SECONDS`.
+
+    Parameters
+    ----------
+    name
+        The study's.
+    cache
+        The folder of the store that the run writes to.
+    wait
+        Whether to return only when all its processes are gone; if not, a thread sees to it.
 
     Returns
     -------
     bool
         Whether there was one to end.
+
+    Raises
+    ------
+    StoreError
+        If the cache cannot be written.
     """
     folder = run_folder(cache, name)
     mark = ProcessMark.read(folder / PROCESS_FILE)
@@ -91,6 +105,14 @@ def stop(name: str, *, cache: Path) -> bool:
         return False
     with _explained(cache):
         mark.write(folder / STOP_FILE)
+    if wait:
+        _end(process)
+    else:
+        threading.Thread(target=_end, args=(process,), daemon=True).start()
+    return True
+
+
+def _end(process: psutil.Process) -> None:
     family = _family(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
@@ -101,7 +123,6 @@ def stop(name: str, *, cache: Path) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
     psutil.wait_procs(alive, timeout=1)
-    return True
 
 
 def _spawn(folder: Path, cache: Path) -> int:

@@ -1,0 +1,176 @@
+import json
+import os
+
+import pytest
+
+from edac_core.studies.journal import (
+    EVENTS_FILE,
+    LOG_FILE,
+    PROCESS_FILE,
+    STOP_FILE,
+    ProcessMark,
+    run_folder,
+)
+from edac_core.studies.watch import find_runs, read_events, read_log, read_run, summarise
+
+GONE = ProcessMark(2**22 + 1, 1.0)
+BASELINE = {"model": "cnn", "kind": "baseline"}
+LEVEL = {"model": "cnn", "kind": "level"}
+
+
+def event(kind_, text="", done=0, total=0, *, at=100.0, **detail):
+    return {"at": at, "kind": kind_, "text": text, "done": done, "total": total, "detail": detail}
+
+
+def outlook(baseline=None, level=None):
+    return [{**BASELINE, "jobs": 2, "seconds": baseline}, {**LEVEL, "jobs": 6, "seconds": level}]
+
+
+def planned(**options):
+    return event("planned", "tiny", 1, 9, workers=2, outlook=outlook(**options))
+
+
+PREPARING = event("preparing", "mfcc features, split 0", 16, 42)
+FIRST_DONE = event("finished", "cnn baseline, seed 1", 2, 9, **BASELINE, seconds=80.0)
+AT_EPOCH = event("epoch", "cnn baseline, seed 2", 2, 9, **BASELINE, number=3, epochs=6)
+BROKEN_LEVEL = event("failed", "cnn constant 50 %", 2, 9, **LEVEL, reason="no luck")
+
+
+def left(tmp_path, *events, mark=GONE, stopped=None, name="tiny"):
+    """Write what a run leaves, and read it."""
+    folder = run_folder(tmp_path, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write(folder / PROCESS_FILE)
+    if stopped:
+        stopped.write(folder / STOP_FILE)
+    (folder / EVENTS_FILE).write_text("".join(json.dumps(each) + "\n" for each in events))
+    return read_run(folder)
+
+
+@pytest.fixture
+def alive():
+    return ProcessMark.of(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("events", "phase"),
+    [
+        ([], "starting"),
+        ([PREPARING], "preparing"),
+        ([PREPARING, planned()], "running"),
+        ([planned(), AT_EPOCH], "running"),
+        ([planned(), event("measuring", "latency", 3, 12)], "measuring"),
+        ([planned(), event("done", "tiny", 9, 9)], "done"),
+    ],
+)
+def test_phases_of_a_run_that_lives(tmp_path, alive, events, phase):
+    run = left(tmp_path, *events, mark=alive)
+    assert (run.phase, run.process) == (phase, os.getpid())
+    assert run.active == (phase != "done")
+
+
+@pytest.mark.parametrize(
+    ("events", "phase"),
+    [
+        ([], "died"),
+        ([planned(), AT_EPOCH], "died"),
+        ([planned(), event("done", "tiny", 9, 9)], "done"),
+        ([PREPARING, event("refused", "No coughs: get some.")], "refused"),
+        ([planned(), event("stopped", "stopped")], "stopped"),
+        ([planned(), event("broken", "ZeroDivisionError: by 0")], "broken"),
+    ],
+)
+def test_phases_of_a_run_that_has_ended(tmp_path, events, phase):
+    run = left(tmp_path, *events)
+    assert (run.phase, run.process, run.active) == (phase, None, False)
+
+
+def test_a_run_that_was_asked_to_stop_is_stopping_and_then_stopped(tmp_path, alive):
+    assert left(tmp_path, planned(), mark=alive, stopped=alive).phase == "stopping"
+    assert left(tmp_path, planned(), mark=GONE, stopped=GONE).phase == "stopped"
+
+
+def test_a_stop_of_an_earlier_run_says_nothing_of_this_one(tmp_path, alive):
+    assert left(tmp_path, planned(), mark=alive, stopped=GONE).phase == "running"
+
+
+def test_counts_of_jobs(tmp_path, alive):
+    run = left(tmp_path, PREPARING, planned(), FIRST_DONE, AT_EPOCH, BROKEN_LEVEL, mark=alive)
+    assert (run.jobs_done, run.jobs, run.known, run.computed) == (2, 9, 1, 1)
+    assert run.failures == (("cnn constant 50 %", "no luck"),)
+
+
+def test_jobs_under_way_are_at_their_last_epoch(tmp_path, alive):
+    started = event("started", "cnn baseline, seed 2", **BASELINE, epochs=6)
+    run = left(tmp_path, planned(), started, mark=alive)
+    assert [(job.epoch, job.epochs) for job in run.under_way] == [(0, 6)]
+    run = left(tmp_path, planned(), started, AT_EPOCH, mark=alive)
+    assert [(job.job, job.epoch) for job in run.under_way] == [("cnn baseline, seed 2", 3)]
+
+
+def test_an_epoch_that_is_told_after_the_result_starts_nothing(tmp_path, alive):
+    late = event("epoch", "cnn baseline, seed 1", **BASELINE, number=6, epochs=6)
+    assert left(tmp_path, planned(), FIRST_DONE, late, mark=alive).under_way == ()
+
+
+def test_time_left_rests_on_this_run_first_and_then_on_earlier_ones():
+    """A baseline of 2 is missing, of which half is done: 0.5 x 80 s. 6 levels of 10 s on 2."""
+    events = [planned(baseline=500.0, level=10.0), FIRST_DONE, AT_EPOCH]
+    assert summarise("tiny", events, phase="running").seconds_left == pytest.approx(40 + 30)
+
+
+def test_time_left_counts_failed_jobs_as_ended():
+    events = [planned(baseline=80.0, level=10.0), BROKEN_LEVEL]
+    assert summarise("tiny", events, phase="running").seconds_left == pytest.approx(80 + 25)
+
+
+def test_time_left_is_unknown_where_nothing_was_measured():
+    assert summarise("tiny", [planned(baseline=80.0)], phase="running").seconds_left is None
+
+
+def test_time_left_of_a_cluster_is_by_the_jobs_that_are_under_way():
+    plan = planned(baseline=80.0, level=10.0)
+    plan["detail"]["workers"] = None
+    events = [plan, AT_EPOCH]
+    assert summarise("tiny", events, phase="running").seconds_left == pytest.approx(120 + 60)
+
+
+def test_what_happened_is_told_in_sentences_once(tmp_path):
+    run = left(
+        tmp_path, PREPARING, {**PREPARING, "done": 42}, planned(), AT_EPOCH, FIRST_DONE,
+        BROKEN_LEVEL, event("measuring", "latency", 1, 9), event("measuring", "latency", 2, 9),
+        event("done", "tiny", 8, 9),
+    )  # fmt: skip
+    assert [happening.sentence for happening in run.happenings] == [
+        "Preparing: mfcc features, split 0",
+        "9 jobs, 1 of them finished before",
+        "cnn baseline, seed 1: finished in 80 s",
+        "cnn constant 50 %: failed, no luck",
+        "Measuring latency, while nothing else runs",
+        "8 of 9 jobs are finished",
+    ]
+
+
+def test_lines_that_are_not_whole_are_left_out(tmp_path):
+    path = tmp_path / EVENTS_FILE
+    path.write_bytes(b'{"kind": "planned"}\n[1]\n\xff\n{"kind": "epo')
+    assert read_events(path) == [{"kind": "planned"}]
+    assert read_events(tmp_path / "nowhere") == []
+
+
+def test_what_is_under_way_comes_first_and_then_the_newest(tmp_path, alive):
+    left(tmp_path, event("done", at=50.0), name="older")
+    left(tmp_path, event("done", at=60.0), name="newer")
+    left(tmp_path, event("planned", at=10.0), name="now", mark=alive)
+    assert [run.name for run in find_runs(tmp_path)] == ["now", "newer", "older"]
+    assert find_runs(tmp_path / "nowhere") == []
+
+
+def test_the_log_is_read_from_its_end_in_whole_lines(tmp_path):
+    assert read_log(tmp_path) == ""
+    text = "".join(f"line {number}\n" for number in range(10_000))
+    (tmp_path / LOG_FILE).write_text(text)
+    tail = read_log(tmp_path)
+    assert tail.endswith("line 9999\n")
+    assert text.endswith("\n" + tail)
+    assert len(tail) < 20_000

@@ -52,8 +52,10 @@ def wrong_features(folder: Path, golden: Any) -> Iterator[str]:
     compute = reference(folder / "frontend.py")
     pairs = zip(waveforms(golden), golden["features"], strict=True)
     for number, (samples, expected) in enumerate(pairs):
-        worst = float(np.abs(compute(samples, settings) - expected).max())
-        if not worst <= settings["tolerance"]:
+        found = compute(samples, settings)
+        if found.shape != expected.shape:
+            yield f"Features of golden input {number} are {found.shape}, not {expected.shape}."
+        elif not (worst := float(np.abs(found - expected).max())) <= settings["tolerance"]:
             yield f"Features of golden input {number} differ by {worst:g}."
 
 

@@ -56,9 +56,15 @@ def test_a_job_that_fails_says_why(source, tmp_path):
 
 
 def test_a_job_that_is_given_up_stops_between_batches(source, tmp_path):
-    go_on = threading.Event()
-    here = Here(before=lambda: go_on.wait(30))
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        began.set()
+        assert go_on.wait(30)
+
+    here = Here(before=hold)
     job = AuditJob(source, apart=here, cache=tmp_path / "cache")
+    assert began.wait(30)
     job.give_up()
     go_on.set()
     assert job.wait(30)

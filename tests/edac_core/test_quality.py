@@ -89,7 +89,7 @@ def test_the_edge_is_that_of_the_strongest_filter():
     assert edge_hz(sound(tone + 10 ** (-50 / 20) * faint)) == pytest.approx(6_000, abs=60)
     assert edge_hz(sound(tone + 10 ** (-70 / 20) * faint)) == pytest.approx(1_000, abs=60)
     assert edge_hz(sound(np.zeros(SAMPLE_RATE))) == 0
-    assert NARROW_HZ == 4_000
+    assert NARROW_HZ == 4_500
 
 
 @pytest.mark.parametrize("rate", [8_000, 48_000])

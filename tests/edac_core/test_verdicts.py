@@ -15,6 +15,10 @@ from edac_core.studies.store import Store
 from edac_core.verdicts import Loaded, ModelFile, Verdict, drift, hear_out, prepare
 
 
+def at(folder, sha256):
+    return ModelFile(str(folder), live=folder != locations.SHIPPED, sha256=sha256)
+
+
 @pytest.fixture(scope="module")
 def store():
     store = Store(locations.SHIPPED, readonly=True)
@@ -26,7 +30,7 @@ def store():
 def files(store):
     """Three int8 variants of the shipped CNN."""
     here = store.variants("cnn").query("has_model and precision == 'int8'")
-    return [ModelFile(str(locations.SHIPPED), False, sha256) for sha256 in here["sha256"][:3]]
+    return [at(locations.SHIPPED, sha256) for sha256 in here["sha256"][:3]]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,7 @@ def test_what_cannot_be_asked_says_why_and_the_others_are(store, files, cough, t
     damaged = store.model_path(files[1].sha256).read_bytes()[:5_000]
     (tmp_path / "models" / f"{files[1].sha256}.tflite.xz").write_bytes(damaged)
     # Not those of the other tests: what was loaded once is not read again.
-    moved = [ModelFile(str(tmp_path), True, file.sha256) for file in files]
+    moved = [at(tmp_path, file.sha256) for file in files]
     loaded = Loaded(10**9)
     assert loaded.get(moved[0])
     code = f"""
@@ -120,7 +124,7 @@ def test_a_variant_larger_than_the_room_is_kept_alone(files):
 
 
 def test_preparing_passes_over_what_cannot_be_had(tmp_path):
-    prepare("mfcc", [ModelFile(str(tmp_path), False, "0" * 64)])
+    prepare("mfcc", [at(tmp_path, "0" * 64)])
 
 
 def test_all_of_it_can_be_done_apart_without_tensorflow(files, cough):

@@ -2,7 +2,7 @@ import re
 
 from playwright.sync_api import expect
 
-AUDIT_MS = 90_000
+AUDIT_MS = 180_000
 
 
 def test_the_audit_of_synthetic_coughs_is_made_and_shown(visit):

@@ -150,9 +150,11 @@ def _draw_sound(study: Study, row: pd.Series) -> None:
     draw_player(heard.waveform, alt=f"Recording {row['recording']}")
     wave = envelope(heard.waveform, sample_rate=SAMPLE_RATE)
     peak = float(np.abs(heard.waveform).max()) or 1.0
+    figure = draw_envelope(
+        wave, title="Its waveform", seconds=heard.seconds, peak=peak, ink=theme.ink()
+    )
     st.plotly_chart(
-        draw_envelope(wave, title="Its waveform", seconds=heard.seconds, peak=peak, ink=theme.ink()),
-        height=WAVE_HEIGHT, key="flip-wave", config=CONFIG, alt="Its waveform",
+        figure, height=WAVE_HEIGHT, key="flip-wave", config=CONFIG, alt="Its waveform",
     )  # fmt: skip
     if row["copy"]:
         augmented = write.literally(row["copy"])

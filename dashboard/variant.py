@@ -98,7 +98,7 @@ def cells(chosen: Chosen) -> tuple[Cell, ...]:
 
 
 def where_else(chosen: Chosen) -> str:
-    """Say which file of this network there is, where that of a variant is not."""
+    """Say in a sentence which file of this level there is, where a variant's is not."""
     network, row = chosen.network, chosen.row
     levels = network.summary[
         (network.summary["schedule"] == row["schedule"])
@@ -106,9 +106,11 @@ def where_else(chosen: Chosen) -> str:
     ]
     for _, other in levels.iterrows():
         if numbers := list(network.present_files(other)):
-            precision = other["precision"]
-            return f"{NO_FILE}. That of {precision}, run {numbers[0]}, is there: choose it above"
-    return f"{NO_FILE}. Run the study's plan to make it"
+            choice = f"{other['precision']} of run {numbers[0]}"
+            return (
+                f"{NO_FILE}: choose {choice}, which is here, or run the study's plan to make all."
+            )
+    return f"{NO_FILE}: choose another level, or run the study's plan to make it."
 
 
 def _of_run(network: Network, row: pd.Series, number: str) -> pd.Series | None:

@@ -20,6 +20,7 @@ from dashboard.studies import find_studies
 from dashboard.variant import Chosen
 from dashboard.worth import draw_worth
 from edac_core.errors import EdacError
+from edac_core.locations import PROJECT
 from edac_core.measure.anatomy import Spread, Tensor
 from edac_core.verdicts import ModelFile
 
@@ -151,8 +152,7 @@ def draw_row(network: Network, row: pd.Series) -> None:
 def draw_made_of(chosen: Chosen) -> None:
     """Draw layers, weights and operators of the file."""
     if chosen.file is None:
-        st.info(write.literally(variant.where_else(chosen)) + ".", icon=":material/folder_off:")
-        st.code(f"python -m edac_core run plans/{chosen.network.study.name}.toml", language="shell")
+        draw_no_file(chosen)
         return
     tensors = read_tensors(chosen.file)
     left, right = st.columns([10, 11])
@@ -165,6 +165,14 @@ def draw_made_of(chosen: Chosen) -> None:
         draw_spreads(read_spreads(chosen.file, _other_file(chosen)), chosen)
     with right:
         draw_operators(chosen.file, chosen)
+
+
+def draw_no_file(chosen: Chosen) -> None:
+    """Say why there is nothing to take to pieces, and how to get it."""
+    st.info(write.literally(variant.where_else(chosen)), icon=":material/folder_off:")
+    plan = f"plans/{chosen.network.study.name}.toml"
+    if (PROJECT / plan).is_file():
+        st.code(f"python -m edac_core run {plan}", language="shell")
 
 
 @st.fragment

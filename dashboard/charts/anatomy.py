@@ -31,8 +31,8 @@ _QUESTIONS: dict[Bytes, str] = {
 }
 _KILO, _MEGA = 1_000, 1_000_000
 _SCALE = "Cividis_r"
-# The darkest fifth could not be told from a dark page.
-_SCALE_END = 0.8
+# The ends are too glaring for a large tile, and too dark for a dark page.
+_SCALE_PART = (0.12, 0.8)
 _SHOWN_LEVELS = (0.0, 0.5, 0.9, 1.0)
 _KINDS = {"weights": "weights", "biases": "biases", "constants": "constants"}
 _TREE_MARGIN = {"l": 0, "r": 0, "t": 52, "b": 4}
@@ -160,16 +160,14 @@ def draw_spread(spread: Spread, *, precision: str, ink: str | None = None) -> go
 
 def describe_zeros(spread: Spread) -> str:
     """Say how many weights are zero, which the bars leave out."""
+    weights = write.count(spread.elements)
+    beside = ""
+    if spread.before:
+        beside = f" ({_share(spread.zeros_before, spread.elements)} in the baseline)"
+    if not spread.zeros_after:
+        return f"**None** of {weights} weights is zero{beside}."
     now = _share(spread.zeros_after, spread.elements)
-    if not spread.before:
-        return (
-            f"**{now}** of {write.count(spread.elements)} weights are zero; bars show the others."
-        )
-    before = _share(spread.zeros_before, spread.elements)
-    return (
-        f"**{now}** of {write.count(spread.elements)} weights are zero ({before} in the "
-        "baseline); the chart shows the others."
-    )
+    return f"**{now}** of {weights} weights are zero{beside}; the chart shows the others."
 
 
 def operator_bars(times: OperatorTimes) -> Bars:
@@ -210,7 +208,7 @@ def describe_times(times: OperatorTimes) -> str:
     """Say what the operators' times add up to, beside that of the whole."""
     difference = times.sum_ms / times.whole_ms - 1
     relation = "as much as" if abs(difference) < _HARDLY else (
-        f"{abs(difference):.0%} {'more' if difference > 0 else 'less'} than"
+        f"{100 * abs(difference):.0f} % {'more' if difference > 0 else 'less'} than"
     )  # fmt: skip
     return (
         f"Operators by themselves: {write.milliseconds(times.sum_ms)} in all, {relation} the whole "
@@ -271,7 +269,8 @@ def _shape(shape: Sequence[int]) -> str:
 def _sparsity_colour(level: float) -> str:
     if np.isnan(level):
         return NO_WEIGHTS_COLOUR
-    (colour,) = plotly.colors.sample_colorscale(_SCALE, [_SCALE_END * float(level)])
+    start, end = _SCALE_PART
+    (colour,) = plotly.colors.sample_colorscale(_SCALE, [start + (end - start) * float(level)])
     return str(colour)
 
 
@@ -316,7 +315,7 @@ def _bar(operators: Sequence[OperatorTime], *, whole: float) -> dict[str, object
     return {
         "name": name, "ms": total, "share": total / whole, "times": times,
         "sentence": f"{first.layer}, {first.kind}{often}: {write.milliseconds(total)}, "
-        f"{total / whole:.1%} of what operators take by themselves",
+        f"{100 * total / whole:.1f} % of what operators take by themselves",
     }  # fmt: skip
 
 

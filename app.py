@@ -7,26 +7,27 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, choices, frame, theme
+from dashboard import address, choices, finder, frame, pickers, pinned, theme
 from dashboard import format as write
 from dashboard.charts import CONFIG, tradeoff
 from dashboard.charts import sparsity as curves
 from dashboard.charts.sparsity import SparsityCurves
 from dashboard.charts.tradeoff import Tradeoff
-from dashboard.choices import FIELDS, PRECISION, SCHEDULE, SPARSITY, Network
+from dashboard.choices import PRECISION, SCHEDULE, SPARSITY, Network
 from dashboard.export import draw_download
 from dashboard.metrics import cells, draw_cells
 from dashboard.pickers import pick_network, pick_rest, pick_study
-from dashboard.studies import find_studies, read_comparison
-from dashboard.table import draw_variant_table, variant_table
+from dashboard.studies import find_studies
+from dashboard.table import draw_variants
 from dashboard.worth import draw_worth
-from edac_core.errors import StoreError
 from edac_core.papers import EDAC, SQUEEZE, published_curve
 
-TRADEOFF_HEIGHT, CURVE_HEIGHTS = 420, (162, 116, 144)
+FIELDS = (*choices.FIELDS, *finder.FIELDS, pinned.PIN)
+TRADEOFF = "tradeoff"
+TRADEOFF_HEIGHT, CURVE_HEIGHTS, TABLE_HEIGHT = 420, (162, 116, 144), 372
 LEGEND = (
-    "Ring: the variant above. Grey line: nothing is both smaller and better. Bars and bands: ± one "
-    "standard deviation between runs."
+    "Click a point to choose it. Ring: the variant above; thin ring: the pinned one. Grey line: "
+    "nothing is both smaller and better. Bars and bands: ± one standard deviation between runs."
 )
 PUBLISHED = {
     EDAC: "Hollow grey: EDAC's published figures, by its own protocol on other recordings.",
@@ -54,6 +55,8 @@ def main() -> None:
         if network is not None:
             st.markdown(choices.describe_start(network), help=choices.START_HELP)
             frame.draw_progress(choices.describe_progress(network))
+            finder.settle()
+            pinned.settle(network)
         frame.draw_problems(address.complaints())
     if network is not None:
         frame.draw_study_facts(study, network.model)
@@ -63,40 +66,60 @@ def main() -> None:
 @st.fragment
 def draw_network(network: Network) -> None:
     """Draw all that changes with the slider."""
+    pickers.follow()
     state = st.session_state
     precision, schedule = state[PRECISION.key], state[SCHEDULE.key]
-    levels = network.levels(schedule=schedule, precision=precision)
-    sparsity = st.select_slider(
-        "Sparsity", levels, key=SPARSITY.key, format_func=write.per_cent,
+    slider, limits = st.columns([7, 2], vertical_alignment="bottom")
+    sparsity = slider.select_slider(
+        "Sparsity", network.levels(schedule=schedule, precision=precision), key=SPARSITY.key,
+        format_func=write.per_cent,
         help="The share of the weights that pruning sets to zero.",
     )  # fmt: skip
+    with limits:
+        finder.draw_finder(network)
     row = network.row(schedule=schedule, sparsity=sparsity, precision=precision)
+    beside = pinned.settle(network)
     draw_cells(cells(row, network.baseline))
     draw_worth(network.study, network.groups(row))
     left, right = st.columns([11, 10])
     with left:
-        draw_tradeoff_panel(network, schedule=schedule, precision=precision, sparsity=sparsity)
+        draw_tradeoff_panel(network, row, beside)
         draw_download(network, row)
     with right:
         draw_curve_panels(network, schedule=schedule, precision=precision, sparsity=sparsity)
-    draw_table(network, row)
+    left, right = st.columns([2, 3])
+    with left:
+        pinned.draw_pinned(network, row, beside)
+    with right:
+        draw_variants(network, row, height=TABLE_HEIGHT)
     address.write(FIELDS)
 
 
-def draw_tradeoff_panel(
-    network: Network, *, schedule: str, precision: str, sparsity: float
-) -> None:
-    """Draw AUC against size."""
+def draw_tradeoff_panel(network: Network, row: pd.Series, beside: pd.Series | None) -> None:
+    """Draw AUC against size; a click on a point chooses it."""
+    state = st.session_state
     chart, figure = _tradeoff(
-        network, network.key, schedule=schedule, precision=precision, ink=theme.ink()
+        network, network.key,
+        schedule=state[SCHEDULE.key], precision=state[PRECISION.key], ink=theme.ink(),
+    )  # fmt: skip
+    summary = network.summary
+    pinned_label = None if beside is None else beside.name
+    chosen, thin = (
+        tradeoff.points_of(summary[summary.index == label]) for label in (row.name, pinned_label)
     )
-    chosen = chart.point(schedule=schedule, sparsity=sparsity, precision=precision)
     st.plotly_chart(
-        tradeoff.mark_variant(figure, chosen),
-        height=TRADEOFF_HEIGHT, key="tradeoff", config=CONFIG,
+        tradeoff.mark_variants(figure, chosen, thin),
+        height=TRADEOFF_HEIGHT, key=TRADEOFF, config=CONFIG,
+        on_select=lambda: choose_clicked(network), selection_mode="points",
         alt=f"AUC against zip size of every variant of {network.study.title_of(network.model)}",
     )  # fmt: skip
     st.markdown(f":small[{' '.join([LEGEND, PUBLISHED.get(chart.paper, '')]).strip()}]")
+
+
+def choose_clicked(network: Network) -> None:
+    """Show the variant behind the point that was clicked."""
+    points = st.session_state[TRADEOFF]["selection"]["points"]
+    pickers.choose_labelled(network, tradeoff.clicked(points))
 
 
 def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsity: float) -> None:
@@ -110,16 +133,6 @@ def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsi
             height=height, key=quantity.column, config=CONFIG,
             alt=f"{quantity.question} {precision}, by schedule{beside}",
         )  # fmt: skip
-
-
-def draw_table(network: Network, row: pd.Series) -> None:
-    """Draw all variants of the network; last, since their decisions take longest to read."""
-    try:
-        comparison = read_comparison(network.study, network.model)
-    except StoreError as error:
-        frame.draw_problems([str(error)])
-        return
-    draw_variant_table(variant_table(network.summary, comparison, chosen=row.name))
 
 
 # What is cached here is shared by all sessions and never changed, so it need not be copied.

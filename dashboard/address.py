@@ -27,12 +27,16 @@ _CARRIED, _BY_LINK = "_carried", "_by_link"
 
 @dataclass(frozen=True)
 class Field:
-    """One choice of the page: its key in the address and how it is named and written there."""
+    """One choice of the page: its key in the address and how it is named and written there.
+
+    Where the choice is `omitted`, it does not stand in the address.
+    """
 
     key: str
     noun: str
     write: Callable[..., str] = str
     same: Callable[[str, str], bool] = str.__eq__
+    omitted: object = None
 
 
 def arrive(fields: Sequence[Field]) -> None:
@@ -127,9 +131,13 @@ def complaints() -> list[str]:
 
 def write(fields: Sequence[Field]) -> None:
     """Write the choices into the address."""
-    written = {field.key: field.write(st.session_state[field.key]) for field in fields}
-    st.session_state[_WRITTEN] = written
-    st.session_state[_CARRIED] = st.session_state.get(_CARRIED, {}) | written
+    state = st.session_state
+    told = [field for field in fields if state[field.key] != field.omitted]
+    written = {field.key: field.write(state[field.key]) for field in told}
+    keys = {field.key for field in fields}
+    others = {key: text for key, text in state.get(_CARRIED, {}).items() if key not in keys}
+    state[_WRITTEN] = written
+    state[_CARRIED] = others | written
     if st.query_params.to_dict() != written:
         st.query_params.from_dict(written)
 

@@ -15,7 +15,7 @@ from dashboard.studies import Figures, Study, read_files, read_groups
 from dashboard.theme import PRECISIONS, SCHEDULES, in_order
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.studies import BASELINE
-from edac_core.studies.select import CONFIGURATION, curve, smallest_within
+from edac_core.studies.select import CONFIGURATION, curve, over_runs, smallest_within
 
 TOLERATED_LOSS = 0.01
 """The page opens at the smallest variant that loses no more AUC than this."""
@@ -112,9 +112,24 @@ class Network:
         wanted = schedule if sparsity else BASELINE
         return self._rows(schedule=wanted, sparsity=sparsity, precision=precision).iloc[0]
 
+    def labelled(self, label: int) -> pd.Series:
+        """Return the row of the summary that has a label."""
+        return self.summary[self.summary.index == label].iloc[0]
+
+    def in_runs(self, *, worst: bool) -> pd.DataFrame:
+        """Return what each configuration comes to over the runs, by its label in the summary.
+
+        See `edac_core.studies.select.over_runs`.
+        """
+        return self._worst if worst else self._mean
+
     def jobs(self, row: pd.Series) -> list[str]:
         """Return the jobs, one a run, that yielded the variants of a row."""
         return list(self.measured.loc[_same_configuration(self.measured, row), "job"])
+
+    def measured_of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of `measured` that some rows of the summary are means of."""
+        return self.measured.merge(rows[CONFIGURATION], on=CONFIGURATION)
 
     def files(self, row: pd.Series) -> pd.DataFrame:
         """Return the variants, one a run, that a row is the mean of, as `Store.variants` does.
@@ -135,6 +150,18 @@ class Network:
     def groups(self, row: pd.Series) -> pd.DataFrame:
         """Return the AUC within each source of the variant in a row; raises as `files` does."""
         return _of_precision(read_groups(self.study, self.jobs(row)), row)
+
+    @functools.cached_property
+    def _mean(self) -> pd.DataFrame:
+        return self._labelled(over_runs(self.measured, worst=False))
+
+    @functools.cached_property
+    def _worst(self) -> pd.DataFrame:
+        return self._labelled(over_runs(self.measured, worst=True))
+
+    def _labelled(self, figures: pd.DataFrame) -> pd.DataFrame:
+        labels = self.summary[CONFIGURATION].reset_index(names="label")
+        return labels.merge(figures, on=CONFIGURATION).set_index("label")
 
     def _curve(self, schedule: str, precision: str) -> pd.DataFrame:
         return curve(
@@ -196,6 +223,13 @@ def describe_progress(network: Network) -> str | None:
         f"{behind} of {len(runs)} variants do not have all {most} runs yet, so means along a line "
         "can rest on different runs; differences from the baseline are still taken within a run."
     )
+
+
+def name_variant(row: pd.Series) -> str:
+    """Name a variant in words: int8, polynomial 95 %."""
+    if row["schedule"] == BASELINE:
+        return f"{row['precision']}, not pruned"
+    return f"{row['precision']}, {row['schedule']} {write.per_cent(row['sparsity'])}"
 
 
 def _of_precision(frame: pd.DataFrame, row: pd.Series) -> pd.DataFrame:

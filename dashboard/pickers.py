@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import address, choices, frame
@@ -12,6 +13,9 @@ from dashboard.choices import MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, 
 from dashboard.studies import Study, read_figures
 from dashboard.theme import PRECISIONS, SCHEDULES
 from edac_core.errors import StoreError
+from edac_core.studies import BASELINE
+
+_CHOSEN = "_chosen"
 
 
 def pick_study(studies: Sequence[Study]) -> Study:
@@ -59,6 +63,35 @@ def pick_rest(network: Network) -> None:
     )
     numbers = [str(number) for number in range(1, len(network.runs) + 1)]
     address.settle(RUN, numbers, default=choices.default_run(network, row))
+
+
+def choose(row: pd.Series) -> None:
+    """Show another variant of the same network; for callbacks.
+
+    Parameters
+    ----------
+    row : Series
+        Of `Network.summary`. The unpruned one belongs to every schedule.
+    """
+    state = st.session_state
+    state[PRECISION.key] = str(row["precision"])
+    if row["schedule"] != BASELINE:
+        state[SCHEDULE.key] = str(row["schedule"])
+    state[SPARSITY.key] = float(row["sparsity"])
+    state[_CHOSEN] = True
+    address.touch()
+
+
+def choose_labelled(network: Network, label: int | None) -> None:
+    """Show a variant by its label in the summary, if it has one; for callbacks."""
+    if label is not None and label in network.summary.index:
+        choose(network.labelled(label))
+
+
+def follow() -> None:
+    """Run the whole page again where a fragment's callback chose what its pickers show."""
+    if st.session_state.pop(_CHOSEN, False):
+        st.rerun()
 
 
 def _picker(

@@ -17,11 +17,14 @@ import streamlit as st
 from dashboard.theme import model_title
 from edac_core import locations
 from edac_core.errors import StoreError
-from edac_core.studies.compare import compare_on_test, summarise_comparison
-from edac_core.studies.select import summarise, summarise_groups
+from edac_core.studies.compare import compare_on_test, compare_two, summarise_comparison
+from edac_core.studies.select import Paired, paired_difference, summarise, summarise_groups
 from edac_core.studies.store import Store
 
 LOCAL_PREFIX = "local/"
+VARIANT = ["job", "precision"]
+"""What tells one variant from another within a study."""
+
 _UNREADABLE = (StoreError, ValueError, KeyError)
 
 
@@ -147,7 +150,7 @@ def read_groups(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
         return summarise_groups(groups, store.variants(study.name, jobs=jobs))
 
 
-def read_comparison(study: Study, model: str, *, jobs: Sequence[str] | None = None) -> pd.DataFrame:
+def read_comparison(study: Study, model: str, *, only: pd.DataFrame | None = None) -> pd.DataFrame:
     """Test the decisions of a network's variants against those of its float32 baselines.
 
     It reads the scores of every test example, which takes long for thousands of variants.
@@ -156,8 +159,9 @@ def read_comparison(study: Study, model: str, *, jobs: Sequence[str] | None = No
     ----------
     study : Study
     model : str
-    jobs : sequence of str, optional
-        Only those that these jobs yielded; the jobs of the baselines have to be among them.
+    only : DataFrame, optional
+        Job and precision of some variants, to compare no others. The baselines of their runs have
+        to be among them.
 
     Returns
     -------
@@ -169,9 +173,35 @@ def read_comparison(study: Study, model: str, *, jobs: Sequence[str] | None = No
     StoreError
         If the store cannot be read.
     """
-    chosen = None if jobs is None else tuple(sorted(jobs))
+    chosen = None if only is None else tuple(only[VARIANT].itertuples(index=False, name=None))
     with _explained(study.shelf):
         return _read_comparison(study.shelf, study.name, model, chosen)
+
+
+def read_two(study: Study, first: pd.DataFrame, second: pd.DataFrame) -> tuple[Paired, float]:
+    """Compare two configurations of a study, as they answered the same test examples.
+
+    Parameters
+    ----------
+    study : Study
+    first, second : DataFrame
+        Their rows of `read_files`, one a run.
+
+    Returns
+    -------
+    Paired
+        Of the second's AUC less the first's.
+    float
+        The p value of McNemar's test; NaN if they have no run in common.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    with _explained(study.shelf), study.shelf.open() as store:
+        answers = store.test_scores([*first["key"], *second["key"]])
+        return paired_difference(first, second), compare_two(first, second, answers)
 
 
 def read_model(study: Study, sha256: str) -> bytes:
@@ -239,11 +269,14 @@ def _read_figures(shelf: Shelf, name: str, protocol: str) -> Figures:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _read_comparison(
-    shelf: Shelf, name: str, model: str, jobs: tuple[str, ...] | None
+    shelf: Shelf, name: str, model: str, only: tuple[tuple[str, str], ...] | None
 ) -> pd.DataFrame:
+    wanted = None if only is None else pd.DataFrame(only, columns=VARIANT)
     with shelf.open() as store:
-        variants = store.variants(name, jobs=jobs)
+        variants = store.variants(name, jobs=None if wanted is None else wanted["job"].unique())
         variants = variants[variants["model"] == model]
+        if wanted is not None:
+            variants = variants.merge(wanted.drop_duplicates(), on=VARIANT)
         answers = store.test_scores(variants["key"])
     return summarise_comparison(compare_on_test(variants, answers), variants)
 

@@ -1,4 +1,4 @@
-"""The table of variants, smallest first, the chosen one marked."""
+"""The table of variants, smallest first; the row of the one that is shown is selected."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from dashboard import frame
 from dashboard.charts.tradeoff import UNPRUNED
+from dashboard.choices import Network
+from dashboard.pickers import choose_labelled
+from dashboard.studies import read_comparison
+from edac_core.errors import StoreError
 from edac_core.studies import BASELINE
-from edac_core.studies.select import CONFIGURATION, pareto_front
+from edac_core.studies.select import CONFIGURATION, is_reference, pareto_front, representatives
 
-_MARK = "●"
+MOST_ROWS, ROWS_OF_MANY = 300, 60
+"""Of more variants than the first, the table has about as many as the second, standing for all."""
+
+_KEY = "variants"
 _MCNEMAR_HELP = (
     "Does it decide rightly as often as the float32 baseline of its run, on the same test "
     "recordings, each at its own threshold? A small p says no (McNemar's exact test; p values of "
@@ -20,10 +28,25 @@ _MCNEMAR_HELP = (
 )
 
 
+def rows_of_table(summary: pd.DataFrame, *, kept: object) -> pd.DataFrame:
+    """Return the rows of a network that the table shows: all, or those that stand for all.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        The rows of one network from `edac_core.studies.select.summarise`.
+    kept
+        The label of a row that is always among them.
+    """
+    if len(summary) <= MOST_ROWS:
+        return summary
+    return summary[representatives(summary, most=ROWS_OF_MANY) | (summary.index == kept)]
+
+
 def variant_table(
-    summary: pd.DataFrame, comparison: pd.DataFrame, *, chosen: object
+    summary: pd.DataFrame, comparison: pd.DataFrame, *, shown: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return the rows of a network as they stand in the table.
+    """Return the rows of a network as they stand in the table, by their labels.
 
     Parameters
     ----------
@@ -31,15 +54,15 @@ def variant_table(
         The rows of one network from `edac_core.studies.select.summarise`.
     comparison : DataFrame
         Their rows of `edac_core.studies.compare.summarise_comparison`; may lack some.
-    chosen
-        The label of the row that is marked.
+    shown : DataFrame, optional
+        The rows that the table has, if not all.
     """
     rows = summary.assign(on_front=pareto_front(summary["zip_bytes"], summary["auc"]))
+    rows = rows if shown is None else rows.loc[shown.index]
     rows = rows.join(comparison.set_index(CONFIGURATION), on=CONFIGURATION)
     rows = rows.sort_values("zip_bytes")
     return pd.DataFrame(
         {
-            "chosen": [_MARK if label == chosen else "" for label in rows.index],
             "precision": rows["precision"],
             "schedule": rows["schedule"].replace(BASELINE, UNPRUNED),
             "sparsity": 100 * rows["sparsity"],
@@ -61,17 +84,65 @@ def variant_table(
     )
 
 
-def draw_variant_table(table: pd.DataFrame) -> None:
-    """Draw the table; its place and scroll stay as the marked row changes."""
+def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
+    """Draw the table of a network's variants; selecting a row chooses it.
+
+    Parameters
+    ----------
+    network : Network
+    row : Series
+        Of its summary: the variant that is shown.
+    height : int
+        Pixels.
+    """
+    summary = network.summary
+    rows = rows_of_table(summary, kept=row.name)
+    try:
+        comparison = _compared(network, rows)
+    except StoreError as error:
+        frame.draw_problems([str(error)])
+        return
+    count = "All variants" if len(rows) == len(summary) else _share(rows, summary)
+    st.markdown(f"**{count}, smallest zip first.** :small[Select a row to choose it.]")
+    table = variant_table(summary, comparison, shown=rows)
+    labels = table.index.tolist()
+    # The row of what is shown is selected, whichever way it was chosen.
+    st.session_state[_KEY] = {"selection": {"rows": [labels.index(row.name)]}}
     st.dataframe(
         table,
-        height=320,
+        height=height,
         hide_index=True,
-        key="variants",
+        key=_KEY,
+        on_select=lambda: choose_labelled(network, labels[_selected()]),
+        selection_mode="single-row-required",
         placeholder="\N{EN DASH}",
         column_config={**_COLUMNS},
-        alt="All variants of this network, smallest zip first",
+        alt="Variants of this network, smallest zip first",
     )
+
+
+def _compared(network: Network, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how rows of the summary decide; all are read once but the one that comes and goes."""
+    lasting = rows_of_table(network.summary, kept=None)
+    passing = rows[~rows.index.isin(lasting.index)]
+    reference = network.summary[is_reference(network.summary)]
+    parts = [
+        read_comparison(
+            network.study, network.model, only=network.measured_of(pd.concat([reference, part]))
+        )
+        for part in (lasting, passing)
+        if len(part)
+    ]
+    return pd.concat(parts).drop_duplicates(CONFIGURATION)
+
+
+def _share(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
+    return f"{len(rows)} of {len(summary):,} variants (unbeaten, and the best of each size)"
+
+
+def _selected() -> int:
+    """Return the position of the row that the viewer selected."""
+    return int(st.session_state[_KEY]["selection"]["rows"][0])
 
 
 def _number(label: str, pattern: str, help_text: str | None = None) -> ColumnConfig:
@@ -79,7 +150,6 @@ def _number(label: str, pattern: str, help_text: str | None = None) -> ColumnCon
 
 
 _COLUMNS: dict[str, ColumnConfig | str] = {
-    "chosen": st.column_config.TextColumn("Shown", help="The variant shown above", width=60),
     "precision": "Precision",
     "schedule": "Schedule",
     "sparsity": _number("Sparsity", "%.6g %%"),

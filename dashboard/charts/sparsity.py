@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,10 @@ from dashboard.charts import (
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
 from edac_core.papers import MEBIBYTE
 
-MOST_LABELS = 9
+MOST_LABELS, MOST_MARKS = 9, 60
+MOST_LEVELS = 200
+"""Of more levels, neighbours are drawn as one point, their mean."""
+
 _FAINT = "24"  # Opacity, as the last digits of a colour.
 _SAME = 1e-9
 _FEWEST_OF_A_CURVE = 3
@@ -70,8 +74,10 @@ class SparsityCurves:
 
     The levels stand at equal steps, as on the slider: the interesting ones are close together.
     `lines` has columns series (a schedule or `paper`), position, value, low, high (one standard
-    deviation over the runs; NaN for the paper) and sentence. `paper` is the paper that published
-    figures of this network, of this quantity or another; empty if none did.
+    deviation over the runs; NaN for the paper) and sentence; where there are very many levels,
+    `together` neighbouring ones are one point. `curves` are the figures it was made of. `paper`
+    is the paper that published figures of this network, of this quantity or another; empty if
+    none did.
     """
 
     quantity: Quantity
@@ -79,6 +85,8 @@ class SparsityCurves:
     levels: tuple[float, ...]
     lines: pd.DataFrame
     paper: str
+    curves: Mapping[str, pd.DataFrame]
+    together: int
 
     @property
     def paper_has_curve(self) -> bool:
@@ -96,8 +104,11 @@ class SparsityCurves:
 
     def point(self, *, schedule: str, sparsity: float) -> pd.DataFrame:
         """Return the slider's position on a schedule's line."""
-        line = self.series(schedule)
-        return line[line["position"] == self.levels.index(sparsity)]
+        curve = self.curves.get(schedule)
+        if curve is None:
+            return self.lines.iloc[:0]
+        row = curve[curve["sparsity"] == sparsity]
+        return _our_line(row, schedule, self.quantity, self.levels).dropna(subset="value")
 
 
 def sparsity_curves(
@@ -119,10 +130,15 @@ def sparsity_curves(
     precision : str
     """
     levels = tuple(sorted({float(s) for frame in curves.values() for s in frame["sparsity"]}))
-    ours = [_our_line(frame, name, quantity, levels) for name, frame in curves.items()]
+    together = math.ceil(len(levels) / MOST_LEVELS)
+    ours = [
+        _our_line(frame, name, quantity, levels, together=together)
+        for name, frame in curves.items()
+    ]
     lines = pd.concat([*ours, _paper_line(published, quantity, levels)], ignore_index=True)
     lines = lines.dropna(subset="value")
-    return SparsityCurves(quantity, precision, levels, lines, paper_of(published))
+    paper = paper_of(published)
+    return SparsityCurves(quantity, precision, levels, lines, paper, curves, together)
 
 
 def draw_sparsity_curves(
@@ -144,7 +160,7 @@ def draw_sparsity_curves(
     margin = {"l": 66, "r": 12, "t": 56 if first else 26, "b": 42 if last else 22}
     names = _legend(chart) if first else ""
     figure = empty_figure(chart.quantity.question, margin=margin, legend=names, ink=ink)
-    figure.update_xaxes(_levels_axis(chart.levels, titled=last))
+    figure.update_xaxes(_levels_axis(chart.levels, title=_steps(chart) if last else ""))
     figure.update_yaxes(chart.quantity.axis([*lines["value"], *lines["low"], *lines["high"]]))
     ours = [name for name in lines["series"].unique() if name != chart.paper]
     figure.add_traces([_band(chart, name) for name in ours])
@@ -177,22 +193,30 @@ def mark_level(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, Any
 
 
 def _our_line(
-    frame: pd.DataFrame, schedule: str, quantity: Quantity, levels: tuple[float, ...]
+    frame: pd.DataFrame,
+    schedule: str,
+    quantity: Quantity,
+    levels: tuple[float, ...],
+    *,
+    together: int = 1,
 ) -> pd.DataFrame:
     value, spread = frame[quantity.column], frame[f"{quantity.column}_std"].fillna(0)
-    return pd.DataFrame(
+    every = pd.DataFrame(
         {
-            "series": schedule,
-            "position": [levels.index(sparsity) for sparsity in frame["sparsity"]],
+            "position": np.searchsorted(levels, frame["sparsity"]),
+            "sparsity": frame["sparsity"],
             "value": value,
             "low": value - spread,
             "high": value + spread,
-            "sentence": [
-                f"{schedule}, {write.per_cent(sparsity)}: {quantity.written(mean)}"
-                for sparsity, mean in zip(frame["sparsity"], value, strict=True)
-            ],
         }
-    )
+    ).astype(float)
+    line = every.groupby(np.arange(len(every)) // together).mean()
+    around = "around " if together > 1 else ""
+    sentences = [
+        f"{schedule}, {around}{write.per_cent(round(sparsity, 4))}: {quantity.written(mean)}"
+        for sparsity, mean in zip(line["sparsity"], line["value"], strict=True)
+    ]
+    return line.drop(columns="sparsity").assign(series=schedule, sentence=sentences)
 
 
 def _paper_line(
@@ -226,16 +250,23 @@ def _published_sentence(row: pd.Series, figure: str) -> str:
     )
 
 
-def _levels_axis(levels: tuple[float, ...], *, titled: bool) -> dict[str, Any]:
+def _steps(chart: SparsityCurves) -> str:
+    """Name the axis, and say so where points are means."""
+    means = f"; a point is the mean of {chart.together}" if chart.together > 1 else ""
+    return f"Sparsity (%), at the slider's steps{means}"
+
+
+def _levels_axis(levels: tuple[float, ...], *, title: str) -> dict[str, Any]:
     last = len(levels) - 1
-    labelled = set(np.linspace(0, last, min(len(levels), MOST_LABELS)).round())
+    labelled = set(np.linspace(0, last, min(len(levels), MOST_LABELS)).round().astype(int).tolist())
+    marked_steps = list(range(len(levels))) if last < MOST_MARKS else sorted(labelled)
     return {
-        "title": {"text": "Sparsity (%), at the slider's steps" if titled else ""},
+        "title": {"text": title},
         "range": [-0.5, last + 0.5],
-        "tickvals": list(range(len(levels))),
+        "tickvals": marked_steps,
         "ticktext": [
-            write.per_cent_in_address(level) if position in labelled else ""
-            for position, level in enumerate(levels)
+            write.per_cent_in_address(levels[step]) if step in labelled else ""
+            for step in marked_steps
         ],
         "ticks": "outside",
         "ticklen": 3,

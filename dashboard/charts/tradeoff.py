@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,17 @@ from dashboard.theme import (
     schedule_look,
 )
 from edac_core.studies import BASELINE
-from edac_core.studies.select import pareto_front
+from edac_core.studies.select import pareto_front, representatives
 
 QUESTION = "What does size cost in AUC?"
 UNPRUNED = "not pruned"
 MARGIN = {"l": 58, "r": 12, "t": 64, "b": 44}
 POINT_SIZE = 9
+MOST_POINTS = 600
+"""Of more variants, the chart shows those that stand for all."""
+
+_POINT_FACTS = 2  # What a point carries: its sentence and its label.
+_POINT_SENTENCE = "%{customdata[0]}<extra></extra>"
 _FAINT = "59"  # Opacity, as the last digits of a colour.
 
 
@@ -47,30 +52,27 @@ _FAINT = "59"  # Opacity, as the last digits of a colour.
 class Tradeoff:
     """What the chart shows.
 
-    `points` has a row a variant: schedule (in words), precision, sparsity, zip_bytes, auc, low
-    and high (one standard deviation over the runs), on_front, sentence. `published` has
-    zip_bytes, auc and sentence. `paper` is the paper that published figures of this network, of
-    its AUC or otherwise; empty if none did.
+    `points` has a row a variant, by its label in the summary: schedule (in words), precision,
+    sparsity, zip_bytes, auc, low and high (one standard deviation over the runs), on_front,
+    sentence. `published` has zip_bytes, auc and sentence. `paper` is the paper that published
+    figures of this network, of its AUC or otherwise; empty if none did. `of` is how many variants
+    the points stand for.
     """
 
     points: pd.DataFrame
     published: pd.DataFrame
     paper: str
+    of: int
 
     @property
     def front(self) -> pd.DataFrame:
         """The points that nothing beats, by size."""
         return self.points[self.points["on_front"]].sort_values("zip_bytes", ignore_index=True)
 
-    def point(self, *, schedule: str, sparsity: float, precision: str) -> pd.DataFrame:
-        """Return the row of one variant; the unpruned one belongs to every schedule."""
-        wanted = UNPRUNED if sparsity == 0 else schedule
-        points = self.points
-        return points[
-            (points["schedule"] == wanted)
-            & (points["sparsity"] == sparsity)
-            & (points["precision"] == precision)
-        ]
+    @property
+    def aggregated(self) -> bool:
+        """Whether there are variants that are not shown."""
+        return len(self.points) < self.of
 
 
 def tradeoff(summary: pd.DataFrame, published: pd.DataFrame) -> Tradeoff:
@@ -84,19 +86,9 @@ def tradeoff(summary: pd.DataFrame, published: pd.DataFrame) -> Tradeoff:
         A paper's figures, as `edac_core.papers.published_curve` returns them; those without an
         AUC have no place here.
     """
-    points = pd.DataFrame(
-        {
-            "schedule": summary["schedule"].replace(BASELINE, UNPRUNED),
-            "precision": summary["precision"],
-            "sparsity": summary["sparsity"],
-            "zip_bytes": summary["zip_bytes"],
-            "auc": summary["auc"],
-            "low": summary["auc"] - summary["auc_std"].fillna(0),
-            "high": summary["auc"] + summary["auc_std"].fillna(0),
-            "on_front": pareto_front(summary["zip_bytes"], summary["auc"]),
-            "sentence": [_sentence(row) for _, row in summary.iterrows()],
-        }
-    )
+    on_front = pareto_front(summary["zip_bytes"], summary["auc"])
+    shown = representatives(summary, most=MOST_POINTS)
+    points = points_of(summary[shown]).assign(on_front=on_front[shown])
     placed = published.dropna(subset="auc")
     papers = pd.DataFrame(
         {
@@ -105,7 +97,24 @@ def tradeoff(summary: pd.DataFrame, published: pd.DataFrame) -> Tradeoff:
             "sentence": [_published_sentence(row) for _, row in placed.iterrows()],
         }
     )
-    return Tradeoff(points, papers, paper_of(published))
+    return Tradeoff(points, papers, paper_of(published), len(summary))
+
+
+def points_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a summary as points; see `Tradeoff`."""
+    spread = rows["auc_std"].fillna(0)
+    return pd.DataFrame(
+        {
+            "schedule": rows["schedule"].replace(BASELINE, UNPRUNED),
+            "precision": rows["precision"],
+            "sparsity": rows["sparsity"],
+            "zip_bytes": rows["zip_bytes"],
+            "auc": rows["auc"],
+            "low": rows["auc"] - spread,
+            "high": rows["auc"] + spread,
+            "sentence": [_sentence(row) for _, row in rows.iterrows()],
+        }
+    )
 
 
 def draw_tradeoff(chart: Tradeoff, *, ink: str | None = None) -> go.Figure:
@@ -125,35 +134,66 @@ def draw_tradeoff(chart: Tradeoff, *, ink: str | None = None) -> go.Figure:
     figure.update_yaxes(
         value_axis(aucs, title="AUC (mean over runs)", tick_format=".2f", narrowest=NARROWEST_AUC)
     )
+    if chart.aggregated:
+        figure.add_annotation(_aggregated(chart))
     figure.add_traces([_front(chart), _published(chart)])
     for precision in in_order(points["precision"], PRECISIONS):
         figure.add_trace(_variants(points[points["precision"] == precision], precision))
     return figure
 
 
-def mark_variant(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, Any]:
-    """Ring a variant, and draw it once more above those that cover it.
+def mark_variants(
+    figure: Mapping[str, Any], chosen: pd.DataFrame, pinned: pd.DataFrame
+) -> dict[str, Any]:
+    """Ring a variant, and another one thinly, and draw both above those that cover them.
 
     Parameters
     ----------
     figure : mapping
         The plain form of what `draw_tradeoff` returned.
-    chosen : DataFrame
-        A row of the chart's points.
+    chosen, pinned : DataFrame
+        A row each of `points_of`; the second may have none.
     """
-    point = {
+    shown = pd.concat([pinned, chosen])
+    points = {
         "type": "scatter",
         "mode": "markers",
-        "x": chosen["zip_bytes"].tolist(),
-        "y": chosen["auc"].tolist(),
+        "x": shown["zip_bytes"].tolist(),
+        "y": shown["auc"].tolist(),
         "marker": {
             "size": POINT_SIZE,
-            "color": [precision_look(name).colour for name in chosen["precision"]],
-            "symbol": [_shape(name) for name in chosen["schedule"]],
+            "color": [precision_look(name).colour for name in shown["precision"]],
+            "symbol": [_shape(name) for name in shown["schedule"]],
         },
         "hoverinfo": "skip",
     }
-    return marked(figure, [point, ring(chosen, x="zip_bytes", y="auc")])
+    thin = ring(pinned, x="zip_bytes", y="auc")
+    thin |= {"name": "pinned", "marker": {**thin["marker"], "size": 24, "line": {"width": 1.5}}}
+    return marked(figure, [points, thin, ring(chosen, x="zip_bytes", y="auc")])
+
+
+def clicked(points: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the label of the variant behind what was clicked; None if it is not one of ours.
+
+    Parameters
+    ----------
+    points : sequence of mapping
+        As Plotly names them, from the browser.
+    """
+    for point in points:
+        data = point.get("customdata")
+        if isinstance(data, list) and len(data) == _POINT_FACTS and isinstance(data[1], int):
+            return data[1]
+    return None
+
+
+def _aggregated(chart: Tradeoff) -> go.layout.Annotation:
+    """Say that not all variants are drawn, in the corner where few are."""
+    count = f"{len(chart.points):,} of {chart.of:,} variants"
+    words = f"{count}: the grey line,<br>and the best of each size"
+    place = {"x": 1, "y": 0, "xref": "paper", "yref": "paper", "xanchor": "right",
+             "yanchor": "bottom", "align": "right", "showarrow": False}  # fmt: skip
+    return go.layout.Annotation(text=words, **place)
 
 
 def _front(chart: Tradeoff) -> go.Scatter:
@@ -174,6 +214,7 @@ def _published(chart: Tradeoff) -> go.Scatter:
         x=chart.published["zip_bytes"].tolist(),
         y=chart.published["auc"].tolist(),
         marker={"symbol": "circle-open", "size": 7, "color": PAPER_COLOUR},
+        unselected={"marker": {"opacity": 1}},
         customdata=hover_texts(chart.published["sentence"]),
         hovertemplate=SENTENCE,
     )
@@ -194,8 +235,10 @@ def _variants(points: pd.DataFrame, precision: str) -> go.Scatter:
             "symbol": [_shape(schedule) for schedule in points["schedule"]],
             "opacity": [1.0 if on_front else 0.65 for on_front in points["on_front"]],
         },
-        customdata=hover_texts(points["sentence"]),
-        hovertemplate=SENTENCE,
+        # A click makes Plotly fade all other points until the page has followed it.
+        unselected={"marker": {"opacity": 0.65}},
+        customdata=list(zip(hover_texts(points["sentence"]), points.index.tolist(), strict=True)),
+        hovertemplate=_POINT_SENTENCE,
     )
 
 

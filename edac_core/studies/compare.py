@@ -13,7 +13,7 @@ import pandas as pd
 from edac_core.measure.significance import combine_p_values, mcnemar
 from edac_core.papers import MEBIBYTE
 from edac_core.studies import BASELINE
-from edac_core.studies.select import CONFIGURATION, RUN, is_reference
+from edac_core.studies.select import CONFIGURATION, RUN, TESTED_ALIKE, is_reference
 from edac_core.studies.store import TestScores
 
 COMPARISON = ["only_baseline_right", "only_variant_right", "mcnemar_p"]
@@ -88,7 +88,7 @@ def compare_two(
         The p values of McNemar's test in the runs that both have, combined; NaN if there is none.
     """
     called = _decisions(first, answers) | _decisions(second, answers)
-    pairs = first.merge(second, on=[*RUN, "split"])[["key_x", "key_y"]]
+    pairs = first.merge(second, on=TESTED_ALIKE)[["key_x", "key_y"]]
     tests = [
         mcnemar(answers[one].labels, called[one], called[other]).p_value
         for one, other in pairs.itertuples(index=False)

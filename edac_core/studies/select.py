@@ -8,7 +8,7 @@ two protocols are never averaged, compared or joined by a curve.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,17 @@ from edac_core.studies import BASELINE
 
 CONFIGURATION = ["model", "protocol", "schedule", "sparsity", "precision"]
 RUN = ["model", "protocol", "split_seed", "training_seed"]
+TESTED_ALIKE = ["protocol", "split", "split_seed", "training_seed"]
 
 _MEANS = ["auc", "auc_half_width", "uar", "raw_bytes", "zip_bytes", "weights", "nonzero_weights",
           "latency_ms", "latency_p95_ms", "raw_ratio", "zip_ratio"]  # fmt: skip
 _SPREADS = ["auc", "zip_bytes", "latency_ms"]
 _PAIRED = ["auc_difference", "speedup"]
 
-AUC_DROP, ZIP_BYTES, RAW_BYTES, LATENCY_MS = "auc_drop", "zip_bytes", "raw_bytes", "latency_ms"
+AUC_DROP: Final = "auc_drop"
+ZIP_BYTES: Final = "zip_bytes"
+RAW_BYTES: Final = "raw_bytes"
+LATENCY_MS: Final = "latency_ms"
 LIMITED = (AUC_DROP, ZIP_BYTES, RAW_BYTES, LATENCY_MS)
 """What `Limits` can limit, as columns of `over_runs`."""
 
@@ -259,10 +263,12 @@ def smallest_meeting(
 def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float = 0.95) -> Paired:
     """Compare the AUC of two configurations within the runs that both have.
 
+    They may be of two networks, where these were tested on the same recordings.
+
     Parameters
     ----------
     first, second : DataFrame
-        Their rows of `Store.figures`, one a run.
+        Their rows of `Store.variants`, one a run.
     level : float
         Confidence level of the interval.
 
@@ -271,7 +277,7 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float
     Paired
         Of the second's AUC less the first's.
     """
-    both = first.merge(second, on=RUN, suffixes=("_of_first", ""))
+    both = first.merge(second, on=TESTED_ALIKE, suffixes=("_of_first", ""))
     differences = both["auc"] - both["auc_of_first"]
     runs, mean = len(differences), float(differences.mean())
     half = float(differences.std() / np.sqrt(runs) * _student(runs, level=level))

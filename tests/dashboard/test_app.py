@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -145,6 +146,100 @@ def test_an_address_cannot_bring_its_own_markdown(shipped):
     test = open_page(model="![x](http://example.org/x.png)")
     assert "![x](" not in test.warning[0].value
     assert "![x](http" in warnings(test)
+
+
+def button(test, label):
+    (found,) = [item for item in test.button if item.label == label]
+    return found
+
+
+LIMITS = {"drop": "0.02", "size": "300", "measure": "file", "ms": "5", "over": "worst"}
+
+
+def test_a_link_reopens_its_limits(shipped):
+    test = open_page(**LIMITS)
+    assert not test.exception
+    assert not test.warning
+    assert [test.number_input(key=key).value for key in ("drop", "size", "ms")] == [0.02, 300, 5]
+    assert LIMITS.items() <= address(test).items()
+    without = open_page(measure="zip", over="mean", ms="5")
+    assert set(address(without)) & set(LIMITS) == {"ms"}
+
+
+@pytest.mark.parametrize(
+    ("key", "noun"), [("drop", "AUC drop"), ("size", "size in kB"), ("ms", "latency in ms")]
+)
+def test_a_limit_that_is_none_is_said_and_left_out(shipped, key, noun):
+    test = open_page(**{key: "-3"})
+    assert f"asks for {noun} “-3”, which is not a number that is not negative" in warnings(test)
+    assert key not in address(test)
+
+
+def test_the_smallest_within_limits_can_be_chosen(shipped):
+    test = open_page(precision="float32", schedule="polynomial", sparsity="0", run="2")
+    assert not [item for item in test.button if item.label == "Choose it"]
+    test.number_input(key="drop").set_value(0.02).run()
+    assert address(test)["drop"] == "0.02"
+    text = " ".join(item.value for item in test.markdown).replace("\\", "")
+    named = re.search(r"\*\*(\w+), (\w+) ([\d.]+) %\*\* is the smallest: ", text)
+    button(test, "Choose it").click().run()
+    assert not test.exception
+    assert dict(
+        zip(("precision", "schedule", "sparsity"), named.groups(), strict=True)
+    ).items() <= (address(test).items())
+    assert test.selectbox(key="precision").value == named[1]
+    assert metric(test, "Zip size").value in text
+    test.number_input(key="drop").set_value(None).run()
+    assert "drop" not in address(test)
+
+
+def side_by_side(test):
+    (found,) = [item.value for item in test.markdown if item.value.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found.splitlines()]
+
+
+def test_two_variants_stand_side_by_side(shipped):
+    test = open_page(precision="int8", schedule="constant", sparsity="95")
+    assert {row[1] for row in side_by_side(test)[2:]} == {":small[\N{EN DASH}]"}
+    first = metric(test, "Zip size").value
+    button(test, "Pin this variant").click().run()
+    assert address(test)["pin"] == "cnn~int8~constant~95"
+    test.select_slider(key="sparsity").set_value(0.5).run()
+    rows = {row[0]: row[1:] for row in side_by_side(test)}
+    assert rows[":small[Zip size]"] == [
+        f":small[{first}]", f":small[{metric(test, 'Zip size').value}]"
+    ]  # fmt: skip
+    text = " ".join(item.value for item in test.markdown)
+    assert "Shown less pinned, within each of 3 runs: AUC **+" in text
+    assert "McNemar p = " in text
+    button(test, "Unpin").click().run()
+    assert "pin" not in address(test)
+
+
+def test_a_pinned_variant_comes_with_the_link_and_may_be_of_another_network(shipped):
+    test = open_page(model="cnn", pin="cnn_lstm~float16~polynomial~95", sparsity="50")
+    assert not test.warning
+    assert "CNN\\-LSTM" in side_by_side(test)[2][1]
+    assert address(test)["pin"] == "cnn_lstm~float16~polynomial~95"
+    # The same recordings were tested, so that the two can be paired.
+    assert "within each of 3 runs" in " ".join(item.value for item in test.markdown)
+
+
+@pytest.mark.parametrize("pin", ["nonsense", "cnn~int8~constant~12", "~~~", "a~b~c~d~e"])
+def test_a_pinned_variant_that_is_not_here_is_said_and_left_out(shipped, pin):
+    test = open_page(pin=pin)
+    assert not test.exception
+    assert "asks for pinned variant" in warnings(test)
+    assert "pin" not in address(test)
+
+
+def test_the_selected_row_is_the_variant_that_is_shown(shipped):
+    test = open_page(precision="int8", schedule="constant", sparsity="50")
+    rows = test.session_state["variants"]["selection"]["rows"]
+    row = table(test).iloc[rows[0]]
+    assert (row["precision"], row["schedule"], row["sparsity"]) == ("int8", "constant", 50)
+    test.select_slider(key="sparsity").set_value(0.95).run()
+    assert test.session_state["variants"]["selection"]["rows"] != rows
 
 
 def table(test):

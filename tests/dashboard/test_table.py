@@ -1,6 +1,8 @@
+import numpy as np
 import pandas as pd
 
-from dashboard.table import variant_table
+from dashboard.table import MOST_ROWS, ROWS_OF_MANY, rows_of_table, variant_table
+from edac_core.studies.select import pareto_front
 
 SUMMARY = pd.DataFrame(
     {
@@ -30,10 +32,10 @@ COMPARISON = SUMMARY[["model", "protocol", "schedule", "sparsity", "precision"]]
 )
 
 
-def test_smallest_first_and_the_chosen_one_marked():
-    table = variant_table(SUMMARY, COMPARISON, chosen=9)
+def test_smallest_first_by_their_labels():
+    table = variant_table(SUMMARY, COMPARISON)
     assert table["zip"].tolist() == [4000, 5000, 22000]
-    assert table["chosen"].tolist() == ["", "●", ""]
+    assert table.index.tolist() == [5, 9, 4]
     assert table["on_front"].tolist() == [True, False, True]
     assert table["schedule"].tolist() == ["not pruned", "constant", "not pruned"]
     assert table["sparsity"].tolist() == [0, 99.9, 0]
@@ -44,8 +46,33 @@ def test_smallest_first_and_the_chosen_one_marked():
 
 def test_p_is_that_of_the_same_configuration():
     shuffled = COMPARISON.iloc[[2, 0]].reset_index(drop=True)
-    table = variant_table(SUMMARY, shuffled, chosen=9)
+    table = variant_table(SUMMARY, shuffled)
     assert table["mcnemar_p"].isna().tolist() == [True, False, False]
     assert table["mcnemar_p"].tolist()[1:] == [0.003, 1]
     other = shuffled.assign(protocol="paper")
-    assert variant_table(SUMMARY, other, chosen=9)["mcnemar_p"].isna().all()
+    assert variant_table(SUMMARY, other)["mcnemar_p"].isna().all()
+
+
+def test_of_few_variants_the_table_has_all():
+    assert rows_of_table(SUMMARY, kept=4).equals(SUMMARY)
+
+
+def test_of_many_it_has_the_front_and_the_one_that_is_shown():
+    rng = np.random.default_rng(5)
+    count = 10 * MOST_ROWS
+    summary = pd.DataFrame(
+        {"zip_bytes": rng.uniform(1e4, 1e7, count), "auc": rng.uniform(0.5, 0.8, count),
+         "schedule": rng.choice(["constant", "polynomial"], count), "precision": "int8"}
+    )  # fmt: skip
+    lasting = rows_of_table(summary, kept=None)
+    front = summary.index[pareto_front(summary["zip_bytes"], summary["auc"])]
+    assert set(front) <= set(lasting.index)
+    assert ROWS_OF_MANY / 2 < len(lasting) < 2 * ROWS_OF_MANY
+    other = next(label for label in summary.index if label not in lasting.index)
+    shown = rows_of_table(summary, kept=other)
+    assert set(shown.index) == {*lasting.index, other}
+
+
+def test_unbeaten_means_of_all_variants_not_of_those_in_the_table():
+    table = variant_table(SUMMARY, COMPARISON, shown=SUMMARY.loc[[9]])
+    assert table["on_front"].tolist() == [False]

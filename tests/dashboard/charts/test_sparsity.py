@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -45,6 +46,23 @@ def test_bands_are_one_deviation_wide():
     ours = line(chart_of(AUC), "polynomial")
     assert ours["low"].tolist() == [8.5, 7.5, 6.5]
     assert ours["high"].tolist() == [9.5, 8.5, 7.5]
+
+
+def test_neighbours_among_very_many_levels_are_one_point():
+    levels = tuple(np.linspace(0, 0.999, 1_000).round(3).tolist())
+    ours = {"polynomial": curve_of(levels, start=2000.0)}
+    chart = sparsity_curves(ours, PUBLISHED, quantity=AUC, precision="int8")
+    drawn = line(chart, "polynomial")
+    assert len(drawn) == 200
+    assert drawn["value"].tolist()[:2] == [1998, 1993]
+    assert drawn["position"].tolist()[:2] == [2, 7]
+    assert drawn["sentence"].iloc[1].startswith("polynomial, around 0.7 %: ")
+    figure = draw_sparsity_curves(chart, last=True)
+    assert figure.layout.xaxis.title.text.endswith("; a point is the mean of 5")
+    assert len(figure.layout.xaxis.tickvals) == 9
+    # The slider stands on a level of its own all the same.
+    point = chart.point(schedule="polynomial", sparsity=0.006)
+    assert point[["position", "value"]].to_numpy().tolist() == [[6, 1994]]
 
 
 def test_the_paper_stands_between_our_levels_and_not_beyond():

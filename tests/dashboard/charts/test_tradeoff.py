@@ -5,7 +5,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts.tradeoff import draw_tradeoff, mark_variant, tradeoff
+from dashboard.charts.tradeoff import (
+    MOST_POINTS,
+    clicked,
+    draw_tradeoff,
+    mark_variants,
+    points_of,
+    tradeoff,
+)
 from dashboard.theme import (
     CHOSEN_COLOUR,
     FRONT_COLOUR,
@@ -71,15 +78,6 @@ def test_the_paper_stands_at_its_published_size(chart):
     assert len(chart.published) == 17
 
 
-@pytest.mark.parametrize(
-    ("schedule", "sparsity", "expected"),
-    [("polynomial", 0.9, 0.2e6), ("constant", 0.9, 0.3e6), ("constant", 0.0, 4.1e6)],
-)
-def test_the_ring_is_on_the_chosen_variant(chart, schedule, sparsity, expected):
-    point = chart.point(schedule=schedule, sparsity=sparsity, precision="int8")
-    assert point["zip_bytes"].tolist() == [expected]
-
-
 def test_the_grey_step_line_is_the_pareto_front(chart):
     line = trace(draw_tradeoff(chart), "Pareto front")
     on_front = SUMMARY[pareto_front(SUMMARY["zip_bytes"], SUMMARY["auc"])]
@@ -96,8 +94,9 @@ def test_precision_is_colour_and_schedule_is_shape(chart):
         assert list(drawn.y) == rows["auc"].tolist()
         assert drawn.marker.color == PRECISIONS[precision].colour
         assert list(drawn.error_y.array) == pytest.approx((rows["high"] - rows["auc"]).tolist())
-        texts = [text.replace("<br>", " ") for text in drawn.customdata]
+        texts = [text.replace("<br>", " ") for text, _ in drawn.customdata]
         assert texts == rows["sentence"].tolist()
+        assert [label for _, label in drawn.customdata] == rows.index.tolist()
     assert list(trace(figure, "int8").marker.symbol) == [
         UNPRUNED_SHAPE, SCHEDULES["polynomial"].shape, SCHEDULES["constant"].shape
     ]  # fmt: skip
@@ -122,28 +121,81 @@ def test_published_points_are_hollow_and_grey(chart):
     assert list(drawn.x) == chart.published["zip_bytes"].tolist()
 
 
+CHOSEN, OTHER, NOBODY = (points_of(SUMMARY.iloc[rows]) for rows in ([3], [2], []))
+
+
 def test_the_chosen_variant_is_ringed_and_on_top(chart):
     plain = draw_tradeoff(chart, ink="#000000").to_plotly_json()
-    chosen = chart.point(schedule="constant", sparsity=0.9, precision="int8")
-    *_, point, ring = go.Figure(mark_variant(plain, chosen)).data
+    *_, point, thin, ring = go.Figure(mark_variants(plain, CHOSEN, NOBODY)).data
     assert (point.x, point.y) == (ring.x, ring.y) == ((0.3e6,), (0.70,))
+    assert not thin.x
     assert point.marker.color == (PRECISIONS["int8"].colour,)
     assert point.marker.symbol == (SCHEDULES["constant"].shape,)
     assert (ring.marker.symbol, ring.marker.color) == ("circle-open", CHOSEN_COLOUR)
     assert "AUC 0.700" in ring.customdata[0]
 
 
-def test_choosing_changes_the_ring_only(chart):
+def test_the_pinned_variant_has_a_thin_ring_below_that_of_the_chosen(chart):
+    plain = draw_tradeoff(chart).to_plotly_json()
+    *_, point, thin, ring = go.Figure(mark_variants(plain, CHOSEN, OTHER)).data
+    assert point.x == (0.2e6, 0.3e6)
+    assert (thin.x, ring.x) == ((0.2e6,), (0.3e6,))
+    assert thin.marker.line.width < ring.marker.line.width
+
+
+def test_choosing_changes_the_rings_only(chart):
     plain = draw_tradeoff(chart).to_plotly_json()
     before = json.dumps(plain)
-    one, other = (
-        mark_variant(plain, chart.point(schedule=s, sparsity=0.9, precision="int8"))
-        for s in ("constant", "polynomial")
-    )
-    assert one["data"][:-2] == other["data"][:-2] == plain["data"]
+    one, other = (mark_variants(plain, chosen, NOBODY) for chosen in (CHOSEN, OTHER))
+    assert one["data"][:-3] == other["data"][:-3] == plain["data"]
     assert one["data"][-1] != other["data"][-1]
     assert one["layout"] == other["layout"]
     assert json.dumps(plain) == before
+
+
+def test_a_click_tells_which_variant_it_was_on(chart):
+    figure = draw_tradeoff(chart)
+    behind = {"customdata": list(trace(figure, "int8").customdata[1])}
+    assert clicked([behind]) == 2
+    published = {"customdata": trace(figure, "published").customdata[0]}
+    assert clicked([published]) is None
+    assert clicked([{"x": 1}, published, behind]) == 2
+    assert clicked([]) is None
+
+
+@pytest.fixture
+def crowd():
+    rng = np.random.default_rng(7)
+    count = 5_000
+    rows = {
+        "model": "cnn",
+        "schedule": rng.choice(["polynomial", "constant"], count),
+        "precision": rng.choice(list(PRECISIONS), count),
+        "sparsity": rng.random(count),
+        "runs": 1,
+        "auc": rng.uniform(0.5, 0.8, count),
+        "auc_std": float("nan"),
+        "zip_bytes": rng.integers(10_000, 20_000_000, count),
+        "zip_ratio": 2.0,
+    }
+    return pd.DataFrame(rows, index=range(100, 100 + count))
+
+
+def test_of_many_variants_the_front_and_the_best_are_drawn(crowd):
+    chart = tradeoff(crowd, PUBLISHED)
+    assert chart.aggregated
+    assert MOST_POINTS / 2 < len(chart.points) < 1.2 * MOST_POINTS
+    front = crowd[pareto_front(crowd["zip_bytes"], crowd["auc"])]
+    assert set(front.index) == set(chart.points.index[chart.points["on_front"]])
+    figure = draw_tradeoff(chart)
+    drawn = sum(len(trace(figure, name).x) for name in PRECISIONS)
+    assert drawn == len(chart.points)
+    assert f"{drawn} of 5,000 variants" in figure.layout.annotations[0].text
+
+
+def test_of_few_all_are_drawn_and_nothing_is_said(chart):
+    assert not chart.aggregated
+    assert not draw_tradeoff(chart).layout.annotations
 
 
 def test_a_network_without_published_figures_has_none():

@@ -6,8 +6,13 @@ from scipy import stats
 
 from edac_core.locations import SHIPPED
 from edac_core.measure.significance import combine_p_values
-from edac_core.studies.compare import compare_variants, in_full, summarise_comparison
-from edac_core.studies.store import Store
+from edac_core.studies.compare import (
+    compare_two,
+    compare_variants,
+    in_full,
+    summarise_comparison,
+)
+from edac_core.studies.store import Store, TestScores
 
 BASELINE = {**stored.CONFIG, "schedule": "none", "sparsity": 0.0}
 
@@ -87,6 +92,20 @@ def test_nothing_is_compared_across(column):
     variants[column] = [1, 2]
     scores = scores_of(LABELS, base=LABELS, pruned=LABELS)
     assert compare_variants(variants, scores).index.tolist() == ["base"]
+
+
+def test_two_configurations_are_compared_within_their_runs():
+    variants = variants_of(
+        ("one1", 1, "constant", "int8", 0.5), ("one2", 2, "constant", "int8", 0.1),
+        ("two1", 1, "polynomial", "int8", 0.5), ("two3", 3, "polynomial", "int8", 0.5),
+    )  # fmt: skip
+    labels = np.array(LABELS, bool)
+    right, wrong = np.array(LABELS, np.float32), 1 - np.array(LABELS, np.float32)
+    scores = {"one1": right, "one2": right, "two1": wrong, "two3": right}
+    answers = {key: TestScores(labels, values) for key, values in scores.items()}
+    first, second = variants[:2], variants[2:]
+    assert compare_two(first, second, answers) == stats.binomtest(8, 8).pvalue
+    assert np.isnan(compare_two(first, second[1:], answers))
 
 
 def test_without_its_baseline_a_run_is_left_out(filled):

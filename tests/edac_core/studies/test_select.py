@@ -3,13 +3,18 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from edac_core.studies.select import (
+    Limits,
     curve,
+    over_runs,
+    paired_difference,
     pareto_front,
+    representatives,
+    smallest_meeting,
     smallest_within,
     summarise,
     summarise_groups,
@@ -221,3 +226,132 @@ def test_groups_of_two_protocols_stay_apart(both_protocols):
     rows = chosen(summarise_groups(groups, both_protocols), "none", 0.0, "float32")
     aucs = rows.set_index("protocol")["auc"]
     assert aucs["paper"] - aucs["clean"] == pytest.approx(0.15)
+
+
+def figures_of(rows):
+    """A frame as `over_runs` returns it, its labels not those of its order."""
+    columns = ["auc_drop", "zip_bytes", "raw_bytes", "latency_ms", "runs"]
+    labels = [7 * at % 101 for at in range(len(rows))]
+    return pd.DataFrame(rows, columns=columns, index=labels, dtype=float)
+
+
+NUMBERS = st.integers(0, 4).map(float)
+UNKNOWN = st.one_of(NUMBERS, st.just(float("nan")))
+ROWS = st.lists(
+    st.tuples(UNKNOWN, NUMBERS, NUMBERS, UNKNOWN, st.sampled_from((3, 3, 3, 2))), max_size=10
+)
+LIMITS = st.builds(
+    Limits,
+    auc_drop=st.none() | NUMBERS,
+    zip_bytes=st.none() | NUMBERS,
+    raw_bytes=st.none() | NUMBERS,
+    latency_ms=st.none() | NUMBERS,
+)
+
+
+def excess_of(row, limits):
+    over = {name: row[name] - limit for name, limit in limits.given().items()}
+    return {name: value for name, value in over.items() if value > 0}
+
+
+def share_of(row, limits):
+    least = {"auc_drop": 0.01, "zip_bytes": 1000, "raw_bytes": 1000, "latency_ms": 0.1}
+    excess = excess_of(row, limits)
+    return max(value / max(limits.given()[name], least[name]) for name, value in excess.items())
+
+
+@settings(deadline=None)
+@given(ROWS, LIMITS, st.sampled_from((("zip_bytes", "raw_bytes"), ("raw_bytes", "zip_bytes"))))
+def test_the_smallest_meeting_all_limits_is_what_brute_force_finds(rows, limits, order):
+    by, then = order
+    figures = figures_of(rows)
+    found = smallest_meeting(figures, limits, by=by)
+    complete = [row for _, row in figures.iterrows() if row["runs"] == figures["runs"].max()]
+    known = [row for row in complete if not any(np.isnan(row[name]) for name in limits.given())]
+    assert found.incomplete == len(figures) - len(complete)
+    assert found.unknown == len(complete) - len(known)
+    fitting = [row for row in known if not excess_of(row, limits)]
+    if fitting:
+        chosen = figures.loc[found.chosen]
+        rank = (chosen[by], chosen[then])
+        assert not excess_of(chosen, limits)
+        assert rank == min((row[by], row[then]) for row in fitting)
+        drops = [row["auc_drop"] for row in fitting if (row[by], row[then]) == rank]
+        drops = [drop for drop in drops if not np.isnan(drop)]
+        assert not drops or chosen["auc_drop"] == min(drops)
+        assert found.nearest is None
+        smaller = [row for row in known if (row[by], row[then]) < rank]
+        if found.next_smaller is None:
+            assert not smaller
+        else:
+            row = figures.loc[found.next_smaller.label]
+            assert found.next_smaller.excess == excess_of(row, limits) != {}
+            assert all((row[by], row[then]) >= (other[by], other[then]) for other in smaller)
+    else:
+        assert (found.chosen, found.next_smaller) == (None, None)
+        assert (found.nearest is None) == (not known)
+        if known:
+            row = figures.loc[found.nearest.label]
+            assert found.nearest.excess == excess_of(row, limits) != {}
+            assert share_of(row, limits) == min(share_of(other, limits) for other in known)
+
+
+def test_a_limit_is_met_exactly_whatever_way_it_was_added_up():
+    figures = figures_of([(0.1 + 0.2, 5, 5, 1, 3)])
+    assert smallest_meeting(figures, Limits(auc_drop=0.3)).chosen == 0
+
+
+def test_means_over_runs_are_those_of_the_summary(variants):
+    summary, figures = summarise(variants), over_runs(variants, worst=False)
+    assert figures["auc_drop"].tolist() == pytest.approx((-summary["auc_difference"]).tolist())
+    for name in ("zip_bytes", "raw_bytes", "latency_ms", "runs"):
+        assert figures[name].tolist() == pytest.approx(summary[name].tolist())
+
+
+def test_the_worst_run_is_the_worst_of_each_figure(variants):
+    row = chosen(over_runs(variants, worst=True), "constant", 0.9, "int8").iloc[0]
+    runs = in_order_of_runs(chosen(variants, "constant", 0.9, "int8"))
+    baseline = in_order_of_runs(chosen(variants, "none", 0.0, "float32"))
+    assert row["auc_drop"] == pytest.approx(max(baseline["auc"] - runs["auc"]))
+    for name in ("zip_bytes", "raw_bytes", "latency_ms"):
+        assert row[name] == runs[name].max()
+
+
+@pytest.mark.parametrize("worst", [True, False])
+def test_a_figure_that_one_run_lacks_is_unknown(variants, worst):
+    unmeasured = (variants["precision"] == "int8") & (variants["split_seed"] == 1)
+    variants.loc[unmeasured, "latency_ms"] = np.nan
+    figures = over_runs(variants, worst=worst)
+    assert figures["latency_ms"].isna().eq(figures["precision"] == "int8").all()
+    assert figures["zip_bytes"].notna().all()
+    found = smallest_meeting(figures, Limits(latency_ms=1e9))
+    assert found.unknown == len(LEVELS)
+    assert figures.loc[found.chosen, "precision"] == "float32"
+
+
+def test_two_variants_are_compared_within_the_runs_that_both_have(variants):
+    variants = variants.assign(split=variants["split_seed"].astype(str))
+    first, second = (chosen(variants, "constant", level, "int8") for level in (0.5, 0.9))
+    paired = paired_difference(first, second.sample(frac=1, random_state=2))
+    one, other = in_order_of_runs(first)["auc"], in_order_of_runs(second)["auc"]
+    oracle = stats.ttest_rel(other, one).confidence_interval(0.95)
+    assert paired.runs == 3
+    assert paired.difference == pytest.approx((other - one).mean())
+    assert (paired.low, paired.high) == pytest.approx(oracle)
+    alone = paired_difference(first, second[second["split_seed"] == 1])
+    assert (alone.runs, np.isnan(alone.low)) == (1, True)
+    elsewhere = second.assign(split="other")
+    assert paired_difference(first, elsewhere).runs == 0
+
+
+@settings(deadline=None)
+@given(POINTS, st.integers(1, 6))
+def test_representatives_keep_the_front_and_the_best_of_every_step(points, most):
+    frame = pd.DataFrame(points, columns=["zip_bytes", "auc"])
+    frame = frame.assign(schedule="constant", precision="int8")
+    kept = representatives(frame, most=most)
+    assert kept[pareto_front(frame["zip_bytes"], frame["auc"])].all()
+    if len(frame) <= most:
+        assert kept.all()
+    elif len(frame):
+        assert frame["auc"].max() == frame.loc[kept, "auc"].max()

@@ -16,8 +16,9 @@ from edac_core.datasets.facts import Facts, describe
 NARROW_HZ = 4_500.0
 """A recording that holds next to nothing above this frequency is narrow-band, like a telephone's.
 
-A telephone's 8,000 samples a second end at 4 kHz, and resampling them leaves a slope beyond. Of 1,193 coughs of the set covid19-cough, those of its call centre end below 3.95 kHz and those of
-its messenger above 7.3 kHz, by the measure of `edge_hz`.
+A telephone's 8,000 samples a second end at 4 kHz, and resampling them leaves a slope beyond. Of
+250 coughs drawn from the set covid19-cough, those of its call centre end below 3.95 kHz and those
+of its messenger above 7.3 kHz, by the measure of `edge_hz`.
 """
 
 NEXT_TO_NOTHING_DB = 60.0
@@ -26,7 +27,7 @@ NEXT_TO_NOTHING_DB = 60.0
 STANDS_OUT_DB = 10.0
 """A recording whose loud moments stand out by less than this is mostly noise.
 
-Steady noise has less than 2 dB; of the coughs of covid19-cough about one in fifty has less than 10.
+Steady noise has less than 2 dB; four of the same 250 coughs have less than 10.
 """
 
 _FRAME_SECONDS = 0.025

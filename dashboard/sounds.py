@@ -97,7 +97,8 @@ def _pick_page(listed: list[Sound], *, key: str) -> list[Sound]:
     pages = -(-len(listed) // CARDS)
     if pages == 1:
         return listed
-    st.session_state[key] = min(st.session_state.get(key, 1), pages)
+    if st.session_state.get(key, 1) > pages:
+        del st.session_state[key]
     page = st.pagination(pages, key=key)
     return listed[(page - 1) * CARDS : page * CARDS]
 

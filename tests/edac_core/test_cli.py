@@ -1,10 +1,12 @@
 # ruff: noqa: E501 - a table of mistakes reads best with a mistake a line
 import csv
+import hashlib
 import itertools
 import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import stored
 
 from edac_core import __version__, cli
 from edac_core.cli import main
+from edac_core.locations import SHIPPED
 
 PLAN = """
 name = "study"
@@ -151,6 +154,48 @@ def test_export_names_the_choice_that_is_not_there(cache, tmp_path, capsys, choi
     status, error = fails(capsys, "export", "study", *choice, "--output", tmp_path / "x", *cache)
     assert status == 2
     assert sentence in error
+
+
+SHIPPED_INT8 = ["export", "cnn", "--sparsity", "0.95", "--precision", "int8"]
+
+
+@pytest.fixture
+def shipped(monkeypatch):
+    monkeypatch.setattr(cli, "SHIPPED", SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("variant.zip", []), ("variant.bin", ["--bundle"])]
+)  # fmt: skip
+def test_export_writes_a_bundle(shipped, tmp_path, capsys, name, options):
+    target = tmp_path / name
+    arguments = [*SHIPPED_INT8, *options, "--output", str(target), "--cache", str(tmp_path)]
+    assert main([*arguments, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["bytes"] == target.stat().st_size
+    assert facts["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    with zipfile.ZipFile(target) as archive:
+        sizes = {item.filename: item.file_size for item in archive.infolist()}
+        model = archive.read(f"{facts['folder']}/model.tflite")
+    assert sizes == {f"{facts['folder']}/{file}": n for file, n in facts["files"].items()}
+    assert hashlib.sha256(model).hexdigest() == facts["model_sha256"]
+
+
+def test_export_tells_how_to_check_a_bundle(shipped, tmp_path, capsys):
+    target = tmp_path / "variant.zip"
+    assert main([*SHIPPED_INT8, "--output", str(target), "--cache", str(tmp_path)]) == 0
+    folder = "cnn-polynomial-95-int8-split1-seed1234"
+    assert f"unpack it and run python {folder}/check.py" in capsys.readouterr().out
+
+
+def test_export_of_a_bundle_of_what_is_no_model(cache, tmp_path, capsys):
+    arguments = ["--sparsity", 0.5, "--schedule", "constant", "--precision", "int8", "--bundle"]
+    status, error = fails(
+        capsys, "export", "study", *arguments, "--output", tmp_path / "x", *cache
+    )  # fmt: skip
+    assert status == 2
+    assert "LiteRT cannot load these 4 bytes as a model" in error
+    assert not (tmp_path / "x").exists()
 
 
 def test_export_to_a_folder_that_is_not_there(cache, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,9 +22,24 @@ _CHOSEN = "_chosen"
 def pick_study(studies: Sequence[Study]) -> Study:
     """Let the viewer choose a study."""
     by_identifier = {study.identifier: study for study in studies}
-    titles = {study.identifier: study.title for study in studies}
+    titles = study_titles(studies)
     chosen = _picker(STUDY, "Study", list(by_identifier), write=titles.__getitem__)
     return by_identifier[chosen]
+
+
+def study_titles(studies: Sequence[Study]) -> dict[str, str]:
+    """Return what studies are called, by identifier.
+
+    Those of one title are told apart: Streamlit knows an option by what is written there, and
+    would go on with the last of those that look alike.
+    """
+    counts = Counter(study.title for study in studies)
+    return {
+        study.identifier: study.title
+        if counts[study.title] == 1
+        else f"{study.title} ({study.identifier})"
+        for study in studies
+    }
 
 
 def pick_network(study: Study) -> Network | None:

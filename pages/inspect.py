@@ -210,7 +210,11 @@ def draw_spreads(spreads: tuple[Spread, ...], chosen: Chosen) -> None:
     if not spreads:
         st.markdown("This file has no weights that LiteRT multiplies by.")
         return
-    names = [f"{one.layer} ({' x '.join(map(str, one.shape))})" for one in spreads]
+    # Numbered, since a picker cannot tell options apart that are written alike.
+    names = [
+        f"{number}. {one.layer} ({' x '.join(map(str, one.shape))})"
+        for number, one in enumerate(spreads, start=1)
+    ]
     largest = max(range(len(spreads)), key=lambda at: spreads[at].elements)
     at = st.selectbox(
         "Weights of", range(len(spreads)), index=largest, format_func=names.__getitem__,

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from dashboard import address, frame
 from dashboard import format as write
@@ -119,17 +118,12 @@ def fields_in_address() -> tuple[Field, ...]:
 
 
 def _upload() -> Recording | None:
-    try:
-        file = st.file_uploader(
-            f"A cough as {', '.join(FORMATS)}", type=FORMATS, key="recording_file",
-            help="At most 10 MB. It stays on this server, in memory, until you leave.",
-        )  # fmt: skip
-    except StreamlitAPIException as error:
-        # A browser offers no such file; who sends one anyway is told the same as others.
-        raise DataError(
-            f"A recording's name has to end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, without "
-            "a null byte: rename it, choose Sample recording and come back."
-        ) from error
+    # Without `type`: Streamlit would raise where a name ends otherwise or holds a null byte, before
+    # the page could say a word, and the decoder goes by what is in the file.
+    file = st.file_uploader(
+        f"A cough as {', '.join(FORMATS)}", key="recording_file",
+        help="At most 10 MB. It stays on this server, in memory, until you leave.",
+    )  # fmt: skip
     return None if file is None else Recording(write.file_name(file.name), file.getvalue())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -77,9 +77,12 @@ class Network:
 
     @functools.cached_property
     def measured(self) -> pd.DataFrame:
-        """The network's variants, one row a run, as `Store.figures` has them."""
+        """The network's variants, one row a run, as `Store.figures` has them.
+
+        Its column ``label`` is that of the row of the summary which they are averaged in.
+        """
         variants = self.figures.variants
-        return variants[variants["model"] == self.model]
+        return self._labelled(variants[variants["model"] == self.model])
 
     @functools.cached_property
     def runs(self) -> list[tuple[int, int]]:
@@ -125,11 +128,11 @@ class Network:
 
     def jobs(self, row: pd.Series) -> list[str]:
         """Return the jobs, one a run, that yielded the variants of a row."""
-        return list(self.measured.loc[_same_configuration(self.measured, row), "job"])
+        return list(self.measured["job"][self.measured["label"] == row.name])
 
     def measured_of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of `measured` that some rows of the summary are means of."""
-        return self.measured.merge(rows[CONFIGURATION], on=CONFIGURATION)
+        return self.measured[self.measured["label"].isin(rows.index)]
 
     def files(self, row: pd.Series) -> pd.DataFrame:
         """Return the variants, one a run, that a row is the mean of, as `Store.variants` does.
@@ -139,7 +142,11 @@ class Network:
         StoreError
             If the store cannot be read.
         """
-        return _of_precision(read_files(self.study, self.jobs(row)), row)
+        if row.name not in self._files:
+            every = read_files(self.study, self.jobs(row))
+            found: pd.DataFrame = every[every["precision"] == row["precision"]]
+            self._files[row.name] = found.reset_index(drop=True)
+        return self._files[row.name]
 
     def present_files(self, row: pd.Series) -> dict[str, str]:
         """Return the digests of a row's files that are in the store, by the number of the run."""
@@ -149,19 +156,24 @@ class Network:
 
     def groups(self, row: pd.Series) -> pd.DataFrame:
         """Return the AUC within each source of the variant in a row; raises as `files` does."""
-        return _of_precision(read_groups(self.study, self.jobs(row)), row)
+        return read_groups(self.study, self.files(row))
+
+    @functools.cached_property
+    def _files(self) -> dict[Hashable, pd.DataFrame]:
+        """What was read of rows, by their labels: a page asks several times for the same."""
+        return {}
 
     @functools.cached_property
     def _mean(self) -> pd.DataFrame:
-        return self._labelled(over_runs(self.measured, worst=False))
+        return self._labelled(over_runs(self.measured, worst=False)).set_index("label")
 
     @functools.cached_property
     def _worst(self) -> pd.DataFrame:
-        return self._labelled(over_runs(self.measured, worst=True))
+        return self._labelled(over_runs(self.measured, worst=True)).set_index("label")
 
     def _labelled(self, figures: pd.DataFrame) -> pd.DataFrame:
         labels = self.summary[CONFIGURATION].reset_index(names="label")
-        return labels.merge(figures, on=CONFIGURATION).set_index("label")
+        return figures.merge(labels, on=CONFIGURATION)
 
     def _curve(self, schedule: str, precision: str) -> pd.DataFrame:
         return curve(
@@ -230,16 +242,3 @@ def name_variant(row: pd.Series) -> str:
     if row["schedule"] == BASELINE:
         return f"{row['precision']}, not pruned"
     return f"{row['precision']}, {row['schedule']} {write.per_cent(row['sparsity'])}"
-
-
-def _of_precision(frame: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
-    """Leave out the other variants that the same jobs yielded."""
-    found: pd.DataFrame = frame[frame["precision"] == row["precision"]]
-    return found.reset_index(drop=True)
-
-
-def _same_configuration(frame: pd.DataFrame, row: pd.Series) -> pd.Series:
-    same = pd.Series(data=True, index=frame.index)
-    for name in CONFIGURATION:
-        same &= frame[name] == row[name]
-    return same

@@ -132,8 +132,14 @@ def read_files(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
         return store.variants(study.name, jobs=jobs)
 
 
-def read_groups(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
-    """Read the AUC within each source, averaged over the runs that some jobs belong to.
+def read_groups(study: Study, files: pd.DataFrame) -> pd.DataFrame:
+    """Read the AUC of variants within each source, averaged over their runs.
+
+    Parameters
+    ----------
+    study : Study
+    files : DataFrame
+        Their rows of `read_files`.
 
     Returns
     -------
@@ -146,8 +152,7 @@ def read_groups(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
         If the store cannot be read.
     """
     with _explained(study.shelf), study.shelf.open() as store:
-        groups = store.groups(study.name, jobs=jobs)
-        return summarise_groups(groups, store.variants(study.name, jobs=jobs))
+        return summarise_groups(store.groups(study.name, jobs=files["job"].unique()), files)
 
 
 def read_comparison(study: Study, model: str, *, only: pd.DataFrame | None = None) -> pd.DataFrame:

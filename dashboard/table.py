@@ -28,19 +28,17 @@ _MCNEMAR_HELP = (
 )
 
 
-def rows_of_table(summary: pd.DataFrame, *, kept: object) -> pd.DataFrame:
+def rows_of_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a network that the table shows: all, or those that stand for all.
 
     Parameters
     ----------
     summary : DataFrame
         The rows of one network from `edac_core.studies.select.summarise`.
-    kept
-        The label of a row that is always among them.
     """
     if len(summary) <= MOST_ROWS:
         return summary
-    return summary[representatives(summary, most=ROWS_OF_MANY) | (summary.index == kept)]
+    return summary[representatives(summary, most=ROWS_OF_MANY)]
 
 
 def variant_table(
@@ -96,15 +94,13 @@ def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
         Pixels.
     """
     summary = network.summary
-    rows = rows_of_table(summary, kept=row.name)
     try:
-        comparison = _compared(network, rows)
+        table = _with_row(network, _lasting_table(network, network.key), row)
     except StoreError as error:
         frame.draw_problems([str(error)])
         return
-    count = "All variants" if len(rows) == len(summary) else _share(rows, summary)
+    count = "All variants" if len(table) == len(summary) else _share(table, summary)
     st.markdown(f"**{count}, smallest zip first.** :small[Select a row to choose it.]")
-    table = variant_table(summary, comparison, shown=rows)
     labels = table.index.tolist()
     # The row of what is shown is selected, whichever way it was chosen.
     st.session_state[_KEY] = {"selection": {"rows": [labels.index(row.name)]}}
@@ -121,23 +117,30 @@ def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
     )
 
 
-def _compared(network: Network, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return how rows of the summary decide; all are read once but the one that comes and goes."""
-    lasting = rows_of_table(network.summary, kept=None)
-    passing = rows[~rows.index.isin(lasting.index)]
+# Shared by all sessions and never changed.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _lasting_table(_network: Network, key: object) -> pd.DataFrame:  # noqa: ARG001 - for the cache
+    """Return the rows that the table has whatever is shown."""
+    return _table_of(_network, rows_of_table(_network.summary))
+
+
+def _with_row(network: Network, table: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
+    """Return the table with the row of what is shown, which it may have already."""
+    if row.name in table.index:
+        return table
+    shown = network.summary[network.summary.index == row.name]
+    return pd.concat([table, _table_of(network, shown)]).sort_values("zip")
+
+
+def _table_of(network: Network, rows: pd.DataFrame) -> pd.DataFrame:
     reference = network.summary[is_reference(network.summary)]
-    parts = [
-        read_comparison(
-            network.study, network.model, only=network.measured_of(pd.concat([reference, part]))
-        )
-        for part in (lasting, passing)
-        if len(part)
-    ]
-    return pd.concat(parts).drop_duplicates(CONFIGURATION)
+    only = network.measured_of(pd.concat([reference, rows]))
+    comparison = read_comparison(network.study, network.model, only=only)
+    return variant_table(network.summary, comparison, shown=rows)
 
 
-def _share(rows: pd.DataFrame, summary: pd.DataFrame) -> str:
-    return f"{len(rows)} of {len(summary):,} variants (unbeaten, and the best of each size)"
+def _share(table: pd.DataFrame, summary: pd.DataFrame) -> str:
+    return f"{len(table)} of {len(summary):,} variants (unbeaten, and the best of each size)"
 
 
 def _selected() -> int:

@@ -107,8 +107,15 @@ class SparsityCurves:
         curve = self.curves.get(schedule)
         if curve is None:
             return self.lines.iloc[:0]
-        row = curve[curve["sparsity"] == sparsity]
-        return _our_line(row, schedule, self.quantity, self.levels).dropna(subset="value")
+        value = float(curve[self.quantity.column][curve["sparsity"] == sparsity].iloc[0])
+        point = {
+            "position": [float(self.levels.index(sparsity))],
+            "value": [value],
+            "sentence": [
+                _sentence(schedule, write.per_cent(sparsity), self.quantity.written(value))
+            ],
+        }
+        return pd.DataFrame(point)[: int(math.isfinite(value))]
 
 
 def sparsity_curves(
@@ -198,7 +205,7 @@ def _our_line(
     quantity: Quantity,
     levels: tuple[float, ...],
     *,
-    together: int = 1,
+    together: int,
 ) -> pd.DataFrame:
     value, spread = frame[quantity.column], frame[f"{quantity.column}_std"].fillna(0)
     every = pd.DataFrame(
@@ -213,10 +220,14 @@ def _our_line(
     line = every.groupby(np.arange(len(every)) // together).mean()
     around = "around " if together > 1 else ""
     sentences = [
-        f"{schedule}, {around}{write.per_cent(round(sparsity, 4))}: {quantity.written(mean)}"
+        _sentence(schedule, f"{around}{write.per_cent(round(sparsity, 4))}", quantity.written(mean))
         for sparsity, mean in zip(line["sparsity"], line["value"], strict=True)
     ]
     return line.drop(columns="sparsity").assign(series=schedule, sentence=sentences)
+
+
+def _sentence(schedule: str, level: str, figure: str) -> str:
+    return f"{schedule}, {level}: {figure}"
 
 
 def _paper_line(

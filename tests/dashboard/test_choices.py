@@ -55,18 +55,21 @@ def test_the_page_opens_at_the_first_run_whose_file_is_here(stores, made_up, tmp
     shutil.copytree(made_up, tmp_path / "store")
     stores(local=tmp_path / "store")
     (study,), _ = find_studies()
-    network = Network(study, read_figures(study), "cnn")
-    row = network.row(schedule="constant", sparsity=0.5, precision="int8")
-    files = network.files(row)["sha256"]
-    assert default_run(network, row) == "1"
-    assert network.present_files(row) == dict(zip("123", files, strict=True))
+
+    def network():
+        return Network(study, read_figures(study), "cnn")
+
+    row = network().row(schedule="constant", sparsity=0.5, precision="int8")
+    files = network().files(row)["sha256"]
+    assert default_run(network(), row) == "1"
+    assert network().present_files(row) == dict(zip("123", files, strict=True))
     for sha256 in files[:2]:
         (tmp_path / "store" / "models" / f"{sha256}.tflite.xz").unlink()
-    assert network.present_files(row) == {"3": files[2]}
-    assert default_run(network, row) == "3"
+    assert network().present_files(row) == {"3": files[2]}
+    assert default_run(network(), row) == "3"
     (tmp_path / "store" / "models" / f"{files[2]}.tflite.xz").unlink()
-    assert network.present_files(row) == {}
-    assert default_run(network, row) == "1"
+    assert network().present_files(row) == {}
+    assert default_run(network(), row) == "1"
 
 
 def test_files_and_sources_are_of_the_row_alone(network):

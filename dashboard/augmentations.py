@@ -56,8 +56,9 @@ AUGMENTATIONS = {
         ("aug1", "aug2"),
     ),
     "pitch_down": Augmentation(
-        "Four semitones lower",
-        "EDAC adds a copy like this for each positive recording of COUGHVID.",
+        "Pitch shift",
+        "EDAC adds a copy like this, four semitones lower, for each positive recording of "
+        "COUGHVID.",
         ("pitch_down",),
     ),
     MASKING: Augmentation(

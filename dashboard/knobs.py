@@ -121,6 +121,15 @@ def read_amounts(text: str, knobs: Sequence[Knob]) -> tuple[Amount, ...]:
     return tuple(_read(word, knob) for word, knob in zip(words, knobs, strict=True))
 
 
+def fit(amounts: Iterable[Amount], knobs: Sequence[Knob]) -> bool:
+    """Say whether sliders can stand at these amounts."""
+    try:
+        read_amounts(write_amounts(amounts), knobs)
+    except ValueError:
+        return False
+    return True
+
+
 def _written(amount: Amount) -> str:
     bounds = amount if isinstance(amount, tuple) else (amount,)
     return _RANGE.join(f"{bound:g}" for bound in bounds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,7 +20,7 @@ from dashboard.augmentations import (
 )
 from dashboard.charts import CONFIG, before_after
 from dashboard.charts.before_after import SIDES
-from dashboard.knobs import Amount, Knob, read_amounts, write_amounts
+from dashboard.knobs import Amount, Knob, fit, read_amounts, write_amounts
 from dashboard.player import draw_player
 from dashboard.previewing import LONGEST_SECONDS, previewed
 from dashboard.recordings import SAMPLE_FIELDS, Recording, choose_recording, fields_in_address
@@ -43,19 +43,25 @@ def main() -> None:
     """Draw the page."""
     frame.begin("pages/listen.py")
     address.arrive((*FIELDS, *SAMPLE_FIELDS))
-    recording = choose_recording()
-    if recording is not None:
-        draw_change(recording)
+    draw_change(choose_recording())
 
 
 @st.fragment
-def draw_change(recording: Recording) -> None:
+def draw_change(recording: Recording | None) -> None:
     """Draw what changes with the augmentation and its sliders."""
     selection, frontend = pick_augmentation()
     amounts = pick_amounts(selection)
     frame.draw_problems(address.complaints())
     address.write((*FIELDS, *fields_in_address()))
     st.caption(selection.describe())
+    if recording is not None:
+        draw_recording(recording, selection, amounts, frontend=frontend)
+
+
+def draw_recording(
+    recording: Recording, selection: Selection, amounts: Sequence[Amount], *, frontend: str
+) -> None:
+    """Draw a recording before and after."""
     try:
         heard = recording.heard()
         before = previewed(heard.waveform, recording.sha256, frontend=frontend)
@@ -114,11 +120,13 @@ def start_over() -> None:
 
 def pick_amounts(selection: Selection) -> tuple[Amount, ...]:
     """Let the viewer set the sliders."""
-    seed = st.session_state[SEED.key]
+    default = selection.amounts(seed=st.session_state[SEED.key])
     amounts = address.settle_text(
         AMOUNTS, lambda text: read_amounts(text, selection.knobs),
-        default=selection.amounts(seed=seed), offered="where the sliders here can stand",
+        default=default, offered="where the sliders here can stand",
     )  # fmt: skip
+    if not fit(amounts, selection.knobs):
+        amounts = st.session_state[AMOUNTS.key] = default
     with knob_room(selection), st.grid(5, min_column_width=140):
         for knob, amount, key in zip(selection.knobs, amounts, knob_keys(selection), strict=True):
             draw_knob(knob, amount, key=key, selection=selection)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.knobs import adjusted, knob_of, read_amounts, write_amounts
+from dashboard.knobs import adjusted, fit, knob_of, read_amounts, write_amounts
 from edac_core.operations import RECIPES, PitchShift, PolarityInversion, TimeStretch, Trim
 
 OPERATIONS = [operation for recipe in RECIPES.values() for operation in recipe]
@@ -64,3 +64,11 @@ def test_what_is_no_range_is_refused(text):
 
 def test_no_sliders_have_no_amounts():
     assert read_amounts(write_amounts([]), []) == ()
+
+
+def test_amounts_of_other_sliders_do_not_fit():
+    knob = knob_of(STRETCH, alone=True)
+    assert fit([1.2], [knob])
+    assert not fit([-4.0], [knob])
+    assert not fit([1.2, 1.2], [knob])
+    assert not fit([(0.8, 1.2)], [knob])

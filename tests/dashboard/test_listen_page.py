@@ -145,6 +145,19 @@ def test_what_an_address_asks_in_vain_is_said_and_replaced(key, value):
     assert len(test.get("plotly_chart")) == 8
 
 
+def test_choices_outlive_a_change_to_an_upload_and_back():
+    test = open_page(augmentation="aug1", step="gain", input="mel_image", amounts="3.5")
+    kept = address(test)
+    test.session_state["recording_from"] = recordings.UPLOAD
+    test.run()
+    assert not test.exception
+    assert not test.get("plotly_chart")
+    test.session_state["recording_from"] = recordings.SAMPLE
+    test.run()
+    assert address(test) == kept
+    assert "+3.5 dB" in words(test)
+
+
 def listen_to(monkeypatch, data, name="cough.wav"):
     monkeypatch.setattr(recordings, "read_sample", lambda *_: Recording(name, data))
     return open_page()

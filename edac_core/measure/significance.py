@@ -101,6 +101,6 @@ def _checked(values: npt.ArrayLike) -> BoolArray:
         raise DataError(
             f"Labels or decisions have shape {raw.shape}: give a list of at least one recording."
         )
-    if not np.isin(raw, (0, 1)).all():
+    if raw.dtype != bool and not np.isin(raw, (0, 1)).all():
         raise DataError(f"Labels or decisions hold {np.unique(raw)[:5]}: use 0 and 1 only.")
     return raw.astype(bool)

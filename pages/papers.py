@@ -2,12 +2,200 @@
 
 from __future__ import annotations
 
-from dashboard import frame
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboard import address, claims, doubts, frame, theme
+from dashboard.charts import CONFIG
+from dashboard.charts.papers import QUANTITIES, comparison, draw_comparison
+from dashboard.choices import MODEL, PRECISION, SCHEDULE, STUDY, Network
+from dashboard.claims import Shown
+from dashboard.measuring import Measurement, draw_measurement
+from dashboard.pickers import pick_study
+from dashboard.published import UNITS, Measured, draw_published_table, published_table
+from dashboard.retested import augmented_test_set
+from dashboard.signed_zeros import signed_zeros
+from dashboard.studies import Study, find_studies, read_figures
+from dashboard.theme import PRECISIONS, SCHEDULES, model_title
+from dashboard.worth import draw_worth
+from edac_core.errors import EdacError, StoreError
+from edac_core.papers import PUBLISHED_MODELS, published_curve
+from edac_core.papers.claims import Verdict
+
+CHART_HEIGHT = 270
+# The page's own address is left as it is where it shows what it opens with: writing one would lose
+# the section that a link leads to.
+FIELDS = (
+    replace(MODEL, omitted="cnn"),
+    replace(PRECISION, omitted="int8"),
+    replace(SCHEDULE, omitted="polynomial"),
+)
+INTRODUCTION = (
+    "Two papers made such networks small: **EDAC** (2023; cough recordings, tables 3 to 6) and "
+    "**Squeeze for Sneeze** (2020; speech, tables 2 and 3). Here is what they published beside "
+    "what was measured here, on other recordings. [Tables](#published-tables), [claims](#claims), "
+    "[what to read them by](#what-to-read-them-by)."
+)
+NOTE = (
+    "Hollow grey: as published. Coloured: measured here, means over runs; bands: ± one standard "
+    "deviation between runs. AUCs of other recordings are not comparable; how they fall is."
+)
 
 
 def main() -> None:
     """Draw the page."""
     frame.begin("pages/papers.py")
+    studies, problems = find_studies()
+    shown, unreadable = claims.read_studies(studies, PUBLISHED_MODELS)
+    frame.draw_problems([*problems, *unreadable])
+    st.markdown(INTRODUCTION)
+    draw_tables(studies, shown)
+    draw_claims(shown)
+    draw_doubts(shown)
 
+
+def draw_tables(studies: Sequence[Study], shown: Sequence[Shown]) -> None:
+    """Draw a published table, and its curves, beside what a study measured."""
+    st.markdown("#### Published tables")
+    address.arrive([STUDY, *FIELDS])
+    complaints = st.container()
+    with st.grid(4, min_column_width=150, key="pickers"):
+        model = pick(FIELDS[0], "Model", PUBLISHED_MODELS, write=model_title)
+        measured, of_study = pick_measured(model, studies, shown)
+        precision = pick(FIELDS[1], "Precision", measured.precisions(), write=str)
+        schedule = pick(FIELDS[2], "Schedule", measured.schedules(), write=str)
+    address.write([*of_study, *FIELDS])
+    with complaints:
+        frame.draw_problems(address.complaints())
+    draw_missing(measured)
+    draw_charts(measured, schedule=schedule, precision=precision)
+    draw_table(measured, schedule=schedule)
+
+
+def pick_measured(
+    model: str, studies: Sequence[Study], shown: Sequence[Shown]
+) -> tuple[Measured, list[address.Field]]:
+    """Let the viewer choose a study that measured a network; return what the address says of it.
+
+    Where no study has, all can be chosen, as they may be on the next page.
+    """
+    having = [one.study for one in shown if model in set(one.summary["model"])]
+    offered = having or studies
+    if not offered:
+        return Measured(model, None), []
+    study = pick_study(offered)
+    network = Network(study, read_figures(study), model) if having else None
+    return Measured(model, network), [replace(STUDY, omitted=offered[0].identifier)]
+
+
+def pick(
+    field: address.Field, label: str, options: Sequence[str], *, write: Callable[[str], str]
+) -> str:
+    """Let the viewer choose one of some options."""
+    looks = {**PRECISIONS, **SCHEDULES}
+    said = [f"**{name}**: {looks[name].help}" for name in options if name in looks]
+    address.settle(field, options, default=str(field.omitted))
+    chosen = st.selectbox(
+        label, options, key=field.key, format_func=write, on_change=address.touch,
+        help="; ".join(said) or None,
+    )  # fmt: skip
+    return str(chosen)
+
+
+def draw_missing(measured: Measured) -> None:
+    """Say how to measure a network that no study here has."""
+    if measured.network is not None:
+        return
+    st.info(
+        f"{model_title(measured.model)} is not measured here yet, so that only what was published "
+        f"stands below: {claims.how_to_run(claims.plans_for(measured.model))}.",
+        icon=":material/science:",
+    )
+    st.page_link("pages/run.py", label="Run a study", icon=":material/play_circle:")
+
+
+def draw_charts(measured: Measured, *, schedule: str, precision: str) -> None:
+    """Draw each quantity that the paper published, as published and as measured."""
+    published = published_curve(measured.model, schedule, precision)
+    ours = measured.ours(schedule=schedule, precision=precision)
+    paper = str(published["paper"].iloc[0])
+    name = f"{model_title(measured.model)}, {precision}, {schedule}"
+    quantities = QUANTITIES[paper]
+    with st.grid(len(quantities), min_column_width=300, key="curves"):
+        for quantity in quantities:
+            chart = comparison(
+                ours, published, quantity=quantity, schedule=schedule, precision=precision
+            )
+            figure = draw_comparison(chart, named=quantity is quantities[0], ink=theme.ink())
+            st.plotly_chart(
+                figure, height=CHART_HEIGHT, key=quantity.column, config=CONFIG,
+                alt=f"{quantity.question} {name}: {paper} and measured here, against sparsity",
+            )  # fmt: skip
+    st.markdown(f":small[{NOTE}]")
+    draw_basis(measured.network)
+
+
+def draw_basis(network: Network | None) -> None:
+    """Say what the figures measured here are worth."""
+    if network is None or network.baseline is None:
+        return
+    frame.draw_study_facts(network.study, network.model)
+    try:
+        draw_worth(network.study, network.groups(network.baseline))
+    except StoreError as error:
+        frame.draw_problems([str(error)])
+
+
+def draw_table(measured: Measured, *, schedule: str) -> None:
+    """Draw the table that the paper has for a schedule."""
+    row = published_curve(measured.model, schedule, "float32").iloc[0]
+    title = f"{row['paper']}, {row['place']}: {model_title(measured.model)}, {schedule}"
+    st.markdown(f"**{title}**")
+    unit, _ = UNITS[row["paper"]]
+    draw_published_table(
+        published_table(measured, schedule=schedule), unit=unit, alt=f"{title}, beside ours"
+    )
+
+
+def draw_claims(shown: Sequence[Shown]) -> None:
+    """Draw what the papers claim and what becomes of it here."""
+    st.markdown("#### Claims")
+    judgements = claims.judge_all(shown)
+    counted = Counter(one.verdict for one in judgements)
+    said = ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
+    st.markdown(
+        f"Of {len(judgements)} claims about a network: {said}. Each is judged by the study here "
+        "that matches it best, on recordings that are not the paper's.",
+        help=claims.RULES,
+    )
+    claims.draw_claims(judgements)
+
+
+def draw_doubts(shown: Sequence[Shown]) -> None:
+    """Draw what the published figures have to be read by."""
+    st.markdown("#### What to read them by")
+    for title, tell in DOUBTS:
+        st.markdown(f"##### {title}")
+        try:
+            told = tell(shown)
+        except EdacError as error:
+            frame.draw_problems([str(error)])
+            continue
+        if isinstance(told, str):
+            st.markdown(told)
+        else:
+            draw_measurement(told)
+
+
+DOUBTS: tuple[tuple[str, Callable[[Sequence[Shown]], str | Measurement]], ...] = (
+    ("Signed zeros", signed_zeros),
+    ("int8 alone", doubts.int8_alone),
+    ("Augmented test set", augmented_test_set),
+    ("Levels that go on from each other", doubts.levels_going_on),
+    ("Speed", doubts.speed_of_int8),
+)
 
 main()

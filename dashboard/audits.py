@@ -116,8 +116,10 @@ class AuditJob:
 
     def _measure(self, paths: list[str]) -> bool:
         """Bring the facts of all recordings into the cache; return whether they are."""
-        start = time.monotonic()
         self.progress = Progress(total=len(paths))
+        # A new worker imports its libraries first: seconds that say nothing of the recordings.
+        self._call(functools.partial(gather, [], cache=self._cache, workers=1))
+        start = time.monotonic()
         for batch in _batches(paths):
             if self._unwanted.is_set():
                 return False

@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -36,7 +37,7 @@ TALLEST = 5_000
 HEAVIEST = 150_000
 """A picture gets fewer colours until it has no more bytes than this, or the fewest colours."""
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 300
 STILL_SECONDS = 3.0
 """A page that has not changed for so long is settled."""
 
@@ -90,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chromium is None:
         _say("There is no Chromium on the path: install it (Debian: apt-get install chromium).")
         return 2
+    # Ended from outside, it still ends its server.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = shots(options.only)
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside, sync_playwright() as playwright:

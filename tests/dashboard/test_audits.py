@@ -15,14 +15,16 @@ from edac_core.errors import ApartError
 
 
 class Here:
-    """Stands for the workers: calls at once, and remembers what."""
+    """Stands for the workers: calls at once, and remembers batches."""
 
     def __init__(self, *, before=lambda: None):
         self.batches, self._before = [], before
 
     def call(self, function, **_):
-        self._before()
-        self.batches += [function.args[0]] if isinstance(function.args[0], list) else []
+        (first,) = function.args
+        if isinstance(first, list) and first:
+            self._before()
+            self.batches.append(first)
         return function()
 
 

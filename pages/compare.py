@@ -159,12 +159,13 @@ def draw_recording(recording: Recording, heard: Heard, question: Question, *, or
         hearing = ask(question)
     if hearing is None:
         return
-    answered = asking.answers(question, hearing).query("chosen and problem == ''")
+    answered = asking.answers(question, hearing).query("problem == ''")
+    shown = answered[answered["chosen"]]
     with right:
-        draw_answers(answered)
+        draw_answers(shown)
     with left:
         draw_input(question, hearing)
-    if not answered.empty:
+    if not shown.empty:
         st.divider()
         draw_drift(question, answered)
 

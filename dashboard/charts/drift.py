@@ -45,8 +45,9 @@ WORDS: Mapping[str, Words] = {
 class Drift:
     """What the chart shows.
 
-    `lines` has a row a variant and strength: title, precision, schedule, position (of the
-    strength), probability, positive, sentence.
+    `lines` has a row a variant and strength: title, precision, schedule, is_baseline, chosen (it is
+    drawn; the baseline may only be compared with), position (of the strength), probability,
+    positive, sentence.
     """
 
     disturbance: Disturbance
@@ -72,7 +73,7 @@ def drift(answers: pd.DataFrame, scores: npt.NDArray[np.float32], *, disturbance
     """
     kind = DISTURBANCES[disturbance]
     count = len(kind.strengths)
-    known = ["title", "precision", "schedule", "threshold", "is_baseline"]
+    known = ["title", "precision", "schedule", "threshold", "is_baseline", "chosen"]
     lines = answers[known].loc[answers.index.repeat(count)].reset_index(drop=True)
     lines["position"] = np.tile(np.arange(count), len(answers))
     lines["probability"] = scores.ravel()
@@ -91,7 +92,8 @@ def draw_drift(chart: Drift, *, ink: str | None = None) -> go.Figure:
         The colour of the words.
     """
     words = WORDS[chart.disturbance.name]
-    names = variant_legend(chart.lines)
+    drawn = chart.lines[chart.lines["chosen"]]
+    names = variant_legend(drawn)
     figure = empty_figure(words.question, margin=_MARGIN, legend=names, ink=ink)
     strengths = chart.disturbance.strengths
     figure.update_xaxes(
@@ -100,7 +102,7 @@ def draw_drift(chart: Drift, *, ink: str | None = None) -> go.Figure:
         range=[-0.3, len(strengths) - 0.7], showgrid=False,
     )  # fmt: skip
     figure.update_yaxes(title="Probability", range=[-0.03, 1.03], tickformat=".2~f", nticks=5)
-    for title, line in chart.lines.groupby("title", sort=False):
+    for title, line in drawn.groupby("title", sort=False):
         figure.add_trace(_line(str(title), line))
     return figure
 
@@ -135,18 +137,18 @@ def describe_drift(chart: Drift, strength: float) -> str:
     """Say how far the variants are from the float32 baseline at one strength."""
     rows = chart.at(strength).dropna(subset="probability")
     baseline = rows[rows["is_baseline"]]
-    others = rows[~rows["is_baseline"]]
+    others = rows[rows["chosen"] & ~rows["is_baseline"]]
     if baseline.empty or others.empty:
-        return f"{int(rows['positive'].sum())} of {len(rows)} variants call it positive."
+        return f"Variants that call it positive: {int(rows['positive'].sum())} of {len(rows)}."
     reference = baseline.iloc[0]
     alike = int((others["positive"] == reference["positive"]).sum())
+    agreeing = f"so {'do' if alike > 1 else 'does'} {alike} of {len(others)} others"
     gaps = (others["probability"] - reference["probability"]).abs()
     furthest = others.iloc[int(gaps.argmax())]
     called = "positive" if reference["positive"] else "negative"
     return (
-        f"The float32 baseline calls it **{called}** ({reference['probability']:.2f}); {alike} of "
-        f"{len(others)} others do too. The furthest from it is {furthest['title']}, by "
-        f"{gaps.max():.2f}."
+        f"The float32 baseline calls it **{called}** ({reference['probability']:.2f}); {agreeing}. "
+        f"The furthest from it is {furthest['title']}, by {gaps.max():.2f}."
     )
 
 

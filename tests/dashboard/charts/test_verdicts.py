@@ -20,6 +20,7 @@ def answers():
             "positive": [True, False, True],
             "difference": [0.0, -0.5, -0.05],
             "is_baseline": [True, False, False],
+            "chosen": True,
         }
     )
 
@@ -117,12 +118,20 @@ def test_the_drift_in_words(answers):
     scores[1] = 0.25
     chart = drifting.drift(answers, scores, disturbance="gain")
     assert drifting.describe_drift(chart, 6) == (
-        "The float32 baseline calls it **positive** (0.55); 0 of 2 others do too. The furthest "
+        "The float32 baseline calls it **positive** (0.55); so does 0 of 2 others. The furthest "
         "from it is int8, constant 90 %, by 0.30."
     )
+
+
+def test_a_baseline_that_is_not_chosen_is_compared_with_but_not_drawn(answers, scores):
+    unseen = answers.assign(chosen=[False, True, True])
+    chart = drifting.drift(unseen, scores, disturbance="noise")
+    drawn = traces(drifting.draw_drift(chart))
+    assert list(drawn) == ["int8, constant 90 %", "int8, polynomial 95 %"]
+    assert drifting.describe_drift(chart, 20).startswith("The float32 baseline calls it")
 
 
 def test_the_drift_in_words_without_a_baseline(answers):
     scores = np.full((2, len(DISTURBANCES["gain"].strengths)), 0.55, np.float32)
     chart = drifting.drift(answers.iloc[1:], scores, disturbance="gain")
-    assert drifting.describe_drift(chart, 0) == "1 of 2 variants call it positive."
+    assert drifting.describe_drift(chart, 0) == "Variants that call it positive: 1 of 2."

@@ -6,8 +6,7 @@ import streamlit as st
 
 from dashboard.workers import workers
 from edac_core.dissection import operator_times_of, spreads_of, tensors_of
-from edac_core.measure.anatomy import Spread, Tensor
-from edac_core.measure.operators import OperatorTimes
+from edac_core.measure.parts import OperatorTimes, Spread, Tensor
 from edac_core.verdicts import ModelFile
 
 SECONDS = 120

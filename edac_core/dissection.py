@@ -1,4 +1,8 @@
-"""What model files in a store are made of; made to be called apart (`edac_core.apart`)."""
+"""What model files in a store are made of.
+
+Made to be called apart (`edac_core.apart`). Who calls it imports this module too, and need not have
+LiteRT for that: it is imported where it is needed.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,7 @@ import functools
 from contextlib import closing
 from pathlib import Path
 
-from edac_core.measure.anatomy import Spread, Tensor, dissect, spreads
-from edac_core.measure.operators import OperatorTimes, time_operators
+from edac_core.measure.parts import OperatorTimes, Spread, Tensor
 from edac_core.studies.store import Store
 from edac_core.verdicts import ModelFile
 
@@ -22,6 +25,8 @@ def tensors_of(file: ModelFile) -> tuple[Tensor, ...]:
     ModelError
         If LiteRT cannot load it.
     """
+    from edac_core.measure.anatomy import dissect  # noqa: PLC0415 - see above
+
     return dissect(_read(file))
 
 
@@ -35,6 +40,8 @@ def spreads_of(file: ModelFile, baseline: ModelFile | None) -> tuple[Spread, ...
     ModelError
         If LiteRT cannot load one.
     """
+    from edac_core.measure.anatomy import spreads  # noqa: PLC0415 - see above
+
     return spreads(_read(file), baseline=None if baseline is None else _read(baseline))
 
 
@@ -48,6 +55,8 @@ def operator_times_of(file: ModelFile) -> OperatorTimes:
     ModelError
         If LiteRT cannot load it, or its operators cannot be timed one by one.
     """
+    from edac_core.measure.operators import time_operators  # noqa: PLC0415 - see above
+
     return time_operators(_read(file))
 
 

@@ -21,7 +21,7 @@ from dashboard.variant import Chosen
 from dashboard.worth import draw_worth
 from edac_core.errors import EdacError
 from edac_core.locations import PROJECT
-from edac_core.measure.anatomy import Spread, Tensor
+from edac_core.measure.parts import Spread, Tensor
 from edac_core.verdicts import ModelFile
 
 MADE_OF, DECIDES, CHANGED = "made-of", "decides", "changed"
@@ -161,10 +161,11 @@ def draw_made_of(chosen: Chosen) -> None:
     with right:
         draw_layers(tensors, chosen)
     left, right = st.columns([10, 11])
-    with left:
-        draw_spreads(read_spreads(chosen.file, _other_file(chosen)), chosen)
     with right:
         draw_operators(chosen.file, chosen)
+    # Last, since the baseline's file takes longest to unpack.
+    with left:
+        draw_spreads(read_spreads(chosen.file, _other_file(chosen)), chosen)
 
 
 def draw_no_file(chosen: Chosen) -> None:

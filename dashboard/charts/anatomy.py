@@ -14,8 +14,7 @@ import plotly.graph_objects as go
 from dashboard import format as write
 from dashboard.charts import SENTENCE, Entry, empty_figure, hover_texts, legend
 from dashboard.theme import FRONT_COLOUR, precision_look
-from edac_core.measure.anatomy import Spread, Tensor
-from edac_core.measure.operators import OperatorTime, OperatorTimes
+from edac_core.measure.parts import OperatorTime, OperatorTimes, Spread, Tensor
 
 Bytes = Literal["raw_bytes", "packed_bytes"]
 

@@ -4,12 +4,12 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from edac_core.measure.parts import Role, Spread, Tensor
 from edac_core.measure.size import (
     # Private, since size.py decides results: any change to it would have all studies run again.
     _DTYPES,
@@ -25,7 +25,6 @@ from edac_core.runtime import open_interpreter
 
 FloatArray = npt.NDArray[np.float32]
 FloatArray64 = npt.NDArray[np.float64]
-Role = Literal["weights", "biases", "constants"]
 
 BINS = 81
 """Of a histogram; odd, so that one stands around zero."""
@@ -42,58 +41,6 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 _MULTIPLIES = re.compile(r"^(MatMul|BatchMatMul|Conv2D|DepthwiseConv2d\w*|conv2d_transpose)[_\d]*$")
 _NAMED_BY_CONVERTER = re.compile(r"^(arith\.constant|tfl\.|StatefulPartitionedCall)")
 _WITH_LAYER = 3
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A constant of the file.
-
-    Parameters
-    ----------
-    layer
-        The layer it belongs to, by the name it had in training.
-    role
-        "weights" are what `edac_core.measure.size.count_weights` counts. "biases" are all other
-        parameters, such as what normalisation scales and adds. "constants" are no parameters:
-        shapes, axes and the like.
-    shape, precision
-        As stored.
-    elements, zeros
-        How many numbers it has, and how many weights among them are zero.
-    raw_bytes, packed_bytes
-        In the file, and after DEFLATE by itself.
-    """
-
-    layer: str
-    role: Role
-    shape: tuple[int, ...]
-    precision: str
-    elements: int
-    zeros: int
-    raw_bytes: int
-    packed_bytes: int
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How the weights of one tensor are spread, in the baseline and in the variant.
-
-    `edges` bound the bins; `before` and `after` count the weights in them that are not zero.
-    `before` is empty, and `zeros_before` is 0, if there is nothing to compare with.
-    """
-
-    layer: str
-    shape: tuple[int, ...]
-    edges: tuple[float, ...]
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    zeros_before: int
-    zeros_after: int
-
-    @property
-    def elements(self) -> int:
-        """How many weights there are."""
-        return sum(self.after) + self.zeros_after
 
 
 def dissect(model: bytes) -> tuple[Tensor, ...]:

@@ -8,7 +8,6 @@ import copy
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from edac_core.errors import ModelError
 from edac_core.measure.anatomy import layer_of, operator_name
 from edac_core.measure.latency import pinned
+from edac_core.measure.parts import OperatorTime, OperatorTimes
 from edac_core.runtime import open_interpreter
 
 Array = npt.NDArray[Any]
@@ -40,53 +40,6 @@ _DTYPES: dict[int, type[np.generic]] = {
 }
 # Of the noise, so that little of it is beyond what eight bits hold.
 _WIDTHS = {schema.TensorType.FLOAT32: 1, schema.TensorType.INT8: 40}
-
-
-@dataclass(frozen=True)
-class OperatorTime:
-    """An operator and what it takes.
-
-    Parameters
-    ----------
-    layer
-        The layer it comes from, by the name that had in training; empty if no name tells.
-    kind
-        LiteRT's name for it, such as CONV_2D.
-    output_shape
-        For one recording.
-    times
-        How often the graph has it with the same weights and shapes, as an unrolled LSTM does.
-    milliseconds
-        Of processor time; median of one call.
-    """
-
-    layer: str
-    kind: str
-    output_shape: tuple[int, ...]
-    times: int
-    milliseconds: float
-
-    @property
-    def total_ms(self) -> float:
-        """What it takes over the whole graph."""
-        return self.times * self.milliseconds
-
-
-@dataclass(frozen=True)
-class OperatorTimes:
-    """The operators of a model in the order of its graph, and the whole model beside them.
-
-    `whole_ms` is the median of one call of the whole model, over so many rounds.
-    """
-
-    operators: tuple[OperatorTime, ...]
-    whole_ms: float
-    rounds: int
-
-    @property
-    def sum_ms(self) -> float:
-        """What the operators take by themselves, one after another."""
-        return sum(operator.total_ms for operator in self.operators)
 
 
 def time_operators(model: bytes, *, seconds: float = 0.5) -> OperatorTimes:

@@ -16,8 +16,7 @@ from dashboard.charts.anatomy import (
     operator_bars,
     treemap,
 )
-from edac_core.measure.anatomy import Spread, Tensor
-from edac_core.measure.operators import OperatorTime, OperatorTimes
+from edac_core.measure.parts import OperatorTime, OperatorTimes, Spread, Tensor
 
 TENSORS = (
     Tensor("conv", "weights", (2, 3, 3, 1), "float32", 18, 9, 72, 40),

@@ -71,11 +71,10 @@ class ProcessMark:
         """Return the process, or None if it has ended."""
         try:
             found = psutil.Process(self.pid)
-            lives = self.is_same(ProcessMark.of(self.pid))
-            ended = found.status() == psutil.STATUS_ZOMBIE
+            same = self.is_same(ProcessMark.of(self.pid))
         except psutil.Error:
             return None
-        return found if lives and not ended else None
+        return found if same and lives(found) else None
 
     def write(self, path: Path) -> None:
         """Write the mark whole or not at all."""
@@ -91,6 +90,18 @@ class ProcessMark:
             return cls(int(kept["pid"]), float(kept["created"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that nobody has asked how it ended has.
+
+    Its first thread may end before the others, which still hold its files and locks.
+    """
+    try:
+        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        return bool(process.is_running() and not ended)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run_folder(cache: Path, name: str) -> Path:

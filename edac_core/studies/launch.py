@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from edac_core.studies.journal import (
     RUNS,
     STOP_FILE,
     ProcessMark,
+    lives,
     only_writer,
     run_folder,
 )
@@ -30,6 +32,8 @@ from edac_core.studies.watch import find_runs
 
 GRACE_SECONDS = 2.5
 """How long a run may take to end by itself before it is killed."""
+
+_KILL_SECONDS, _POLL_SECONDS = 1.0, 0.05
 
 
 def start(plan: Plan, *, cache: Path) -> int:
@@ -116,13 +120,20 @@ def _end(process: psutil.Process) -> None:
     family = _family(process)
     with contextlib.suppress(psutil.NoSuchProcess):
         process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+    _await_end(family, seconds=GRACE_SECONDS)
     # What it started meanwhile belongs to it too.
-    alive = list({*alive, *_family(process)})
-    for member in alive:
+    family = list({*family, *_family(process)})
+    for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-    psutil.wait_procs(alive, timeout=1)
+    _await_end(family, seconds=_KILL_SECONDS)
+
+
+def _await_end(family: Sequence[psutil.Process], *, seconds: float) -> None:
+    """Wait for processes to end."""
+    deadline = time.monotonic() + seconds
+    while any(map(lives, family)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _spawn(folder: Path, cache: Path) -> int:

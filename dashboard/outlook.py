@@ -1,0 +1,118 @@
+"""What a plan will cost, before it is run: its jobs, and their time on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import format as write
+from dashboard import frame
+from dashboard.studies import Study
+from dashboard.workers import workers
+from edac_core.errors import EdacError
+from edac_core.locations import local_cache
+from edac_core.studies.estimate import Estimate, Part, estimate
+from edac_core.studies.plan import Plan
+
+ESTIMATE_SECONDS = 60
+NOT_MEASURED = "not measured yet"
+_SOURCES = {
+    "studies": "as many as in earlier studies of these recordings",
+    "recordings": "counted before the audit",
+    "": "whose number is not known, since the recordings are not here",
+}
+_KINDS = {"baseline": "baseline", "level": "pruned"}
+
+
+def draw_outlook(plan: Plan, studies: Sequence[Study]) -> None:
+    """Draw how many jobs a plan has and how long they may take."""
+    versions = tuple(sorted({study.shelf.version for study in studies}))
+    try:
+        found = _estimated(json.dumps(plan.to_dict()), str(local_cache()), versions)
+    except EdacError as error:
+        frame.draw_problems([str(error)])
+        return
+    st.markdown(headline(found))
+    st.dataframe(
+        table(found.parts), hide_index=True, key="outlook", width="stretch",
+        alt="Jobs of the plan by network, with the time that each may take",
+    )  # fmt: skip
+    st.markdown(f":small[{write.literally(grounds(found))}]")
+
+
+def headline(found: Estimate) -> str:
+    """Say in a sentence how many jobs there are and how long they may take."""
+    jobs = f"**{found.jobs} jobs**" if found.jobs > 1 else "**1 job**"
+    if found.known:
+        jobs += f", {found.known} of them finished already"
+    if found.known == found.jobs:
+        return f"{jobs}. There is nothing to train."
+    if len(found.unmeasured) == len([part for part in found.parts if part.missing]):
+        return f"{jobs}. How long they take is **{NOT_MEASURED}** on this machine."
+    least = "at least " if found.unmeasured else "about "
+    return f"{jobs}, {least}**{write.duration(found.seconds)}** with {_workers(found.workers)}."
+
+
+def grounds(found: Estimate) -> str:
+    """Say in a few sentences what an estimate rests on."""
+    examples = [part.examples for part in found.parts if part.examples is not None]
+    number = " to ".join(f"{count:,}" for count in sorted({*_ends(examples)}))
+    sentences = [
+        f"It rests on {found.measurements} finished jobs on this machine, scaled by epochs and "
+        f"training examples ({number}, {_SOURCES[found.counted_in]})." if number else
+        f"It would be scaled by training examples, {_SOURCES['']}.",
+        *[f"{part.title}, {_KINDS[part.kind]}: {NOT_MEASURED} on this machine."
+          for part in found.unmeasured if not part.measurements],
+        "Preparing the recordings and timing the variants come on top.",
+    ]  # fmt: skip
+    return " ".join(sentences)
+
+
+def table(parts: Sequence[Part]) -> pd.DataFrame:
+    """Return a row a network and kind of job."""
+    return pd.DataFrame(
+        {
+            "Network": [part.title for part in parts],
+            "Jobs": [f"{part.jobs} {_KINDS[part.kind]}" for part in parts],
+            "Finished": [part.known for part in parts],
+            "Epochs": [_epochs(part) for part in parts],
+            "A job": [_seconds(part) for part in parts],
+            "Measured": [part.measurements for part in parts],
+        }
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner="Estimating")
+def _estimated(
+    plan: str,
+    cache: str,
+    versions: tuple[str, ...],  # noqa: ARG001 - for the cache
+) -> Estimate:
+    return workers().call(
+        estimate, json.loads(plan), Path(cache), os.cpu_count() or 1,
+        seconds=ESTIMATE_SECONDS, subject="The estimate",
+    )  # fmt: skip
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"
+
+
+def _ends(counts: Sequence[int]) -> Sequence[int]:
+    return (min(counts), max(counts)) if counts else ()
+
+
+def _epochs(part: Part) -> str:
+    likely = round(part.epochs)
+    return f"{likely}" if likely == part.most_epochs else f"about {likely} of {part.most_epochs}"
+
+
+def _seconds(part: Part) -> str:
+    if part.seconds is None:
+        return "unknown" if part.measurements else NOT_MEASURED
+    return f"{part.seconds:.0f} s" if part.seconds >= 1 else "under 1 s"

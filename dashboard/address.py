@@ -18,7 +18,7 @@ T = TypeVar("T")
 SEPARATOR = "~"
 """Stands between several choices of one field; it needs no escaping in an address."""
 
-MOST_NAMED = 40
+MOST_NAMED = 6
 """A complaint names no more options than this."""
 
 _WRITTEN, _ASKED, _COMPLAINTS, _TOUCHED = "_written", "_asked", "_complaints", "_touched"

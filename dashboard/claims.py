@@ -93,6 +93,11 @@ def read_studies(studies: Iterable[Study], models: Sequence[str]) -> tuple[list[
     return found, problems
 
 
+def key_of(shown: Sequence[Shown]) -> tuple[tuple[str, ...], ...]:
+    """Return what distinguishes these studies, as they stand now, from all others."""
+    return tuple((one.study.shelf.folder, one.study.shelf.version, one.study.name) for one in shown)
+
+
 def judge_all(shown: Sequence[Shown]) -> list[Judged]:
     """Judge each claim for each of its networks, by the study that matches it best."""
     return [judged(claim, model, shown) for claim in CLAIMS for model in claim.published]

@@ -29,6 +29,11 @@ class Measured:
     model: str
     network: Network | None
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What distinguishes this, as it stands now, from all others."""
+        return (self.model, *(self.network.key if self.network else ()))
+
     def schedules(self) -> list[str]:
         """Schedules that the paper published of it."""
         return [

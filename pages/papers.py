@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import address, claims, doubts, frame, theme
 from dashboard.charts import CONFIG
-from dashboard.charts.papers import QUANTITIES, comparison, draw_comparison
+from dashboard.charts.papers import QUANTITIES, Quantity, comparison, draw_comparison
 from dashboard.choices import MODEL, PRECISION, SCHEDULE, STUDY, Network
-from dashboard.claims import Shown
+from dashboard.claims import Judged, Shown
 from dashboard.measuring import Measurement, draw_measurement
 from dashboard.pickers import pick_study
 from dashboard.published import UNITS, Measured, draw_published_table, published_table
@@ -119,23 +121,59 @@ def draw_missing(measured: Measured) -> None:
 
 def draw_charts(measured: Measured, *, schedule: str, precision: str) -> None:
     """Draw each quantity that the paper published, as published and as measured."""
-    published = published_curve(measured.model, schedule, precision)
-    ours = measured.ours(schedule=schedule, precision=precision)
-    paper = str(published["paper"].iloc[0])
+    figures = _figures(
+        measured, measured.key, schedule=schedule, precision=precision, ink=theme.ink()
+    )
     name = f"{model_title(measured.model)}, {precision}, {schedule}"
-    quantities = QUANTITIES[paper]
-    with st.grid(len(quantities), min_column_width=300, key="curves"):
-        for quantity in quantities:
-            chart = comparison(
-                ours, published, quantity=quantity, schedule=schedule, precision=precision
-            )
-            figure = draw_comparison(chart, named=quantity is quantities[0], ink=theme.ink())
+    with st.grid(len(figures), min_column_width=300, key="curves"):
+        for quantity, figure in figures:
             st.plotly_chart(
                 figure, height=CHART_HEIGHT, key=quantity.column, config=CONFIG,
-                alt=f"{quantity.question} {name}: {paper} and measured here, against sparsity",
+                alt=f"{quantity.question} {name}: as published and measured here, over sparsity",
             )  # fmt: skip
     st.markdown(f":small[{NOTE}]")
     draw_basis(measured.network)
+
+
+# What is cached here is shared by all sessions and never changed, so it need not be copied.
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _figures(
+    _measured: Measured,
+    key: object,  # noqa: ARG001 - for the cache
+    *,
+    schedule: str,
+    precision: str,
+    ink: str | None,
+) -> list[tuple[Quantity, dict[str, Any]]]:
+    published = published_curve(_measured.model, schedule, precision)
+    ours = _measured.ours(schedule=schedule, precision=precision)
+    quantities = QUANTITIES[published["paper"].iloc[0]]
+    charts = [
+        comparison(ours, published, quantity=quantity, schedule=schedule, precision=precision)
+        for quantity in quantities
+    ]
+    return [
+        (chart.quantity, draw_comparison(chart, named=chart is charts[0], ink=ink).to_plotly_json())
+        for chart in charts
+    ]
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _table(_measured: Measured, key: object, *, schedule: str) -> pd.DataFrame:  # noqa: ARG001
+    return published_table(_measured, schedule=schedule)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _judgements(_shown: Sequence[Shown], key: object) -> list[Judged]:  # noqa: ARG001
+    return claims.judge_all(_shown)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _told(
+    _shown: Sequence[Shown],
+    key: object,  # noqa: ARG001 - for the cache
+) -> dict[str, str | Measurement]:
+    return {title: tell(_shown) for title, tell in DOUBTS}
 
 
 def draw_basis(network: Network | None) -> None:
@@ -156,16 +194,16 @@ def draw_table(measured: Measured, *, schedule: str) -> None:
     st.markdown(f"**{title}**")
     unit, _ = UNITS[row["paper"]]
     draw_published_table(
-        published_table(measured, schedule=schedule), unit=unit, alt=f"{title}, beside ours"
+        _table(measured, measured.key, schedule=schedule), unit=unit, alt=f"{title}, beside ours"
     )
 
 
 def draw_claims(shown: Sequence[Shown]) -> None:
     """Draw what the papers claim and what becomes of it here."""
     st.markdown("#### Claims")
-    judgements = claims.judge_all(shown)
+    judgements = _judgements(shown, claims.key_of(shown))
     counted = Counter(one.verdict for one in judgements)
-    said = ", ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
+    said = "; ".join(f"{counted[verdict]} {verdict}" for verdict in Verdict if counted[verdict])
     st.markdown(
         f"Of {len(judgements)} claims about a network: {said}. Each is judged by the study here "
         "that matches it best, on recordings that are not the paper's.",
@@ -177,17 +215,17 @@ def draw_claims(shown: Sequence[Shown]) -> None:
 def draw_doubts(shown: Sequence[Shown]) -> None:
     """Draw what the published figures have to be read by."""
     st.markdown("#### What to read them by")
-    for title, tell in DOUBTS:
+    try:
+        told = _told(shown, claims.key_of(shown))
+    except EdacError as error:
+        frame.draw_problems([str(error)])
+        return
+    for title, what in told.items():
         st.markdown(f"##### {title}")
-        try:
-            told = tell(shown)
-        except EdacError as error:
-            frame.draw_problems([str(error)])
-            continue
-        if isinstance(told, str):
-            st.markdown(told)
+        if isinstance(what, str):
+            st.markdown(what)
         else:
-            draw_measurement(told)
+            draw_measurement(what)
 
 
 DOUBTS: tuple[tuple[str, Callable[[Sequence[Shown]], str | Measurement]], ...] = (

@@ -92,6 +92,11 @@ def published_curve(model: str, schedule: str, precision: str) -> pd.DataFrame:
         and faster than the unpruned float32 network of the same table; by rising sparsity; no
         rows where nothing was published.
     """
+    return _curve_with_ratios(model, schedule, precision).copy()
+
+
+@cache
+def _curve_with_ratios(model: str, schedule: str, precision: str) -> pd.DataFrame:
     found = _published(model, schedule, precision)
     reference = _published(model, schedule, REFERENCE_PRECISION)
     unpruned = reference[reference["sparsity"] == 0]

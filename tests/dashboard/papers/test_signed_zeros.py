@@ -1,4 +1,3 @@
-
 from dashboard import signed_zeros
 from dashboard.claims import Shown
 from dashboard.signed_zeros import file_for_zeros

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,7 @@ def points_of(rows: pd.DataFrame) -> pd.DataFrame:
             "auc": rows["auc"],
             "low": rows["auc"] - spread,
             "high": rows["auc"] + spread,
-            "sentence": [_sentence(row) for _, row in rows.iterrows()],
+            "sentence": [_sentence(row) for row in rows.to_dict("records")],
         }
     )
 
@@ -255,7 +255,7 @@ def _shape(schedule: str) -> str:
     return UNPRUNED_SHAPE if schedule == UNPRUNED else schedule_look(schedule).shape
 
 
-def _sentence(row: pd.Series) -> str:
+def _sentence(row: Mapping[Hashable, Any]) -> str:
     level = UNPRUNED if row["schedule"] == BASELINE else f"{row['schedule']} "
     if row["schedule"] != BASELINE:
         level += write.per_cent(row["sparsity"])

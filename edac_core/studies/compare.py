@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from edac_core.measure.significance import combine_p_values, mcnemar
+from edac_core.measure.significance import combine_p_values, mcnemar, mcnemar_p
 from edac_core.papers import MEBIBYTE
 from edac_core.studies import BASELINE
 from edac_core.studies.select import CONFIGURATION, RUN, TESTED_ALIKE, is_reference
@@ -156,8 +155,14 @@ def _compared_with_baseline(
         return
     baseline = str(references["key"].iloc[0])
     called = _decisions(run, answers)
-    for key, of_variant in called.items():
-        yield (key, *astuple(mcnemar(answers[baseline].labels, called[baseline], of_variant)))
+    right = np.stack(list(called.values())) == answers[baseline].labels
+    of_baseline = called[baseline] == answers[baseline].labels
+    only_baseline = (of_baseline & ~right).sum(axis=1)
+    only_variant = (~of_baseline & right).sum(axis=1)
+    p_values = mcnemar_p(only_baseline, only_variant)
+    yield from zip(
+        called, only_baseline.tolist(), only_variant.tolist(), p_values.tolist(), strict=True
+    )
 
 
 def _decisions(variants: pd.DataFrame, answers: Mapping[str, TestScores]) -> dict[str, BoolArray]:

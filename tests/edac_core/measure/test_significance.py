@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from edac_core.errors import DataError
-from edac_core.measure.significance import McNemar, combine_p_values, mcnemar
+from edac_core.measure.significance import McNemar, combine_p_values, mcnemar, mcnemar_p
 
 
 def outcomes(*, only_first, only_second, both=3, neither=2):
@@ -53,6 +53,16 @@ def test_p_of_many_is_twice_the_binomial_tail():
     tail = sum(math.comb(65, k) for k in range(7)) / 2**65
     assert test.p_value == pytest.approx(2 * tail, rel=1e-9)
     assert test.p_value == pytest.approx(2 * stats.binom.cdf(6, 65, 0.5), rel=1e-9)
+
+
+def test_many_pairs_of_counts_have_the_p_values_of_the_binomial_test():
+    firsts, seconds = np.meshgrid(np.arange(0, 40, 3), np.arange(0, 150, 7))
+    expected = [
+        stats.binomtest(int(one), int(one + other)).pvalue if one + other else 1.0
+        for one, other in zip(firsts.ravel(), seconds.ravel(), strict=True)
+    ]
+    found = mcnemar_p(firsts.ravel(), seconds.ravel())
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_swapping_the_classifiers_swaps_the_counts_and_keeps_p():

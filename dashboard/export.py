@@ -27,6 +27,7 @@ _BUNDLE_HELP = (
     "plain NumPy), the operating point, ten golden inputs with expected scores, a script that "
     "checks them, every figure with its interval, a model card, and how to make it again."
 )
+_IN_SHORT = "The bundle has all that a device needs, golden inputs and a script that checks them."
 _DAMAGED = "_damaged"
 # Streamlit writes "Failed to generate file" below a button until the page has said why.
 _OUR_WORDS_ONLY = "<style>[data-testid=stDownloadButtonError] {display: none}</style>"
@@ -48,7 +49,10 @@ class _Offer:
 
     def bundle(self) -> bytes:
         study = self.study
-        return _bundle(study.shelf, study.name, str(self.variant["key"]), self.name)
+        made = _bundle(study.shelf, study.name, str(self.variant["key"]), self.name)
+        if isinstance(made, EdacError):
+            raise made
+        return made
 
     @property
     def too_large(self) -> bool:
@@ -125,6 +129,8 @@ def _draw_buttons(places: Any, offer: _Offer | None, *, key: str, instead: str) 
         of_bundle.button("Download bundle", key=f"{key}_no_bundle", disabled=True, width="stretch")
         if problem:
             frame.draw_problems([problem])
+            # Who asks again is to get another attempt.
+            _bundle.clear()
         else:
             st.markdown(f":small[{_ELSEWHERE.format(instead=instead)}]")
         return
@@ -145,6 +151,9 @@ def _draw_buttons(places: Any, offer: _Offer | None, *, key: str, instead: str) 
             export_command(offer.study.name, dict(offer.variant), output=f"{offer.name}.zip"),
             language="shell",
         )
+    else:
+        # Where it would say that the file is elsewhere, so that nothing below moves.
+        st.markdown(f":small[{_IN_SHORT}]")
 
 
 def _draw_button(
@@ -180,10 +189,14 @@ def _try(content: Callable[[], bytes], place: str) -> None:
         st.session_state[place] = str(error)
 
 
-# The browser asks for the bytes while the page finds out whether they can be had: made once.
+# The browser asks for the bytes while the page finds out whether they can be had: they are made
+# once, and both hear of the same failure.
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _bundle(shelf: Shelf, study: str, variant: str, name: str) -> bytes:
-    return workers().call(
-        export_bundle, shelf.folder, study, variant,
-        seconds=BUNDLE_SECONDS, subject=f"The bundle {name}",
-    )  # fmt: skip
+def _bundle(shelf: Shelf, study: str, variant: str, name: str) -> bytes | EdacError:
+    try:
+        return workers().call(
+            export_bundle, shelf.folder, study, variant,
+            seconds=BUNDLE_SECONDS, subject=f"The bundle {name}",
+        )  # fmt: skip
+    except EdacError as error:
+        return error

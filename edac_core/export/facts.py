@@ -202,35 +202,37 @@ def gather(store: Store, *, study: str, variant: str) -> Facts:
     StoreError
         If the store has no such study or variant.
     """
-    variants = store.variants(study)
-    chosen = _records(variants[variants["key"] == variant])
+    job = variant.rpartition("-")[0]
+    found = store.variants(study, jobs=[job])
+    chosen = _records(found[found["key"] == variant])
     if not chosen:
         raise StoreError(
             f"The study {study!r} in {store.folder} has no variant {variant!r}; choose another."
         )
     (row,) = chosen
     jobs, studies = store.jobs(study), store.studies()
-    reference = _reference(variants, row)
-    of_study = {"groups": store.groups(study), "latencies": store.latencies(study)}
+    reference = _reference(store, study, row)
     return Facts(
         study=_records(studies[studies["name"] == study])[0],
-        job=_records(jobs[jobs["key"] == row["job"]])[0],
-        variant=_measured(store, row, **of_study),
-        baseline=_measured(store, reference, **of_study) if reference else None,
+        job=_records(jobs[jobs["key"] == job])[0],
+        variant=_measured(store, study, row),
+        baseline=_measured(store, study, reference) if reference else None,
     )
 
 
-def _reference(variants: pd.DataFrame, row: Values) -> Values | None:
+def _reference(store: Store, study: str, row: Values) -> Values | None:
     """Find the float32 baseline of a variant's run."""
-    same_run = is_reference(variants)
+    figures = store.figures(study)
+    same_run = is_reference(figures)
     for name in RUN:
-        same_run &= variants[name] == row[name]
-    return next(iter(_records(variants[same_run])), None)
+        same_run &= figures[name] == row[name]
+    found = store.variants(study, jobs=figures.loc[same_run, "job"])
+    return next(iter(_records(found[is_reference(found)])), None)
 
 
-def _measured(
-    store: Store, row: Values, *, groups: pd.DataFrame, latencies: pd.DataFrame
-) -> Measured:
+def _measured(store: Store, study: str, row: Values) -> Measured:
+    groups = store.groups(study, jobs=[row["job"]])
+    latencies = store.latencies(study)
     # They come in the order in which they were measured.
     times = _records(latencies[latencies["variant"] == row["key"]])
     return Measured(

@@ -207,9 +207,8 @@ def _rests(one: Judged) -> str:
     level = (
         f"with {write.per_cent(one.claim.sparsity)} pruned" if one.claim.sparsity else "unpruned"
     )
-    name = model_title(one.model)
     return (
-        f":small[No study here has {name} {level} in {one.claim.precision}. "
+        f":small[No study here has it {level} in {one.claim.precision}: "
         f"{how_to_run(plans_for(one.model))}.]"
     )
 

@@ -94,7 +94,7 @@ def test_a_card_says_once_what_all_its_networks_rest_on():
 def test_what_was_not_measured_names_the_plans_that_run_it():
     text = card([judged(CLAIM["cnn-lstm-size"], "cnn_lstm", [shown()])])
     assert "gray-badge[not measured here yet]" in text
-    assert "CNN-LSTM with 90 % pruned in int8" in text
+    assert "No study here has it with 90 % pruned in int8" in text
     assert "`edac run plans/edac-coughvid.toml`" in text
     assert "found" not in text
 

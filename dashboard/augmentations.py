@@ -152,8 +152,8 @@ class Selection:
             return chosen.purpose
         operation = _by_slug(RECIPES[chosen.stages[-1]])[self.step]
         return (
-            f"In {chosen.stages[-1]} EDAC applies it to {write.per_cent(operation.probability)} of "
-            f"the copies{_drawn_between(operation)}; here it is applied by itself."
+            f"In {chosen.stages[-1]} EDAC applies it to {_share(operation.probability)}"
+            f"{_drawn_between(operation)}; here it is applied by itself."
         )
 
 
@@ -204,6 +204,10 @@ def _has_amount(operation: Operation) -> bool:
 
 def _whole(amount: Amount) -> int:
     return int(amount if isinstance(amount, float) else amount[0])
+
+
+def _share(probability: float) -> str:
+    return "every copy" if probability == 1 else f"{write.per_cent(probability)} of the copies"
 
 
 def _drawn_between(operation: Operation) -> str:

@@ -139,6 +139,7 @@ def test_what_the_paper_did_is_told():
     said = Selection("aug1+aug2", "time-stretch").describe()
     assert "In aug2 EDAC applies it to 50 % of the copies" in said
     assert "between 0.8 and 1.25" in said
+    assert "EDAC applies it to every copy; here" in Selection("aug1", "trim").describe()
     assert (
         "between \N{MINUS SIGN}50 and 50 per cent of its length"
         in Selection("aug1", "shift").describe()

@@ -81,6 +81,12 @@ def pick_rest(network: Network) -> None:
     address.settle(RUN, numbers, default=choices.default_run(network, row))
 
 
+def shown_variant() -> tuple[str, ...]:
+    """Return what the pickers and the slider show, as it stands in the address."""
+    fields = (MODEL, PRECISION, SCHEDULE, SPARSITY)
+    return tuple(field.write(st.session_state[field.key]) for field in fields)
+
+
 def choose(row: pd.Series) -> None:
     """Show another variant of the same network; for callbacks.
 

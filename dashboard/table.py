@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -9,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from dashboard import frame
 from dashboard.charts.tradeoff import UNPRUNED
 from dashboard.choices import Network
-from dashboard.pickers import choose_labelled
+from dashboard.pickers import choose_labelled, shown_variant
 from dashboard.studies import read_comparison
 from edac_core.errors import StoreError
 from edac_core.studies import BASELINE
@@ -102,14 +105,16 @@ def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
     count = "All variants" if len(table) == len(summary) else _share(table, summary)
     st.markdown(f"**{count}, smallest zip first.** :small[Select a row to choose it.]")
     labels = table.index.tolist()
-    # The row of what is shown is selected, whichever way it was chosen.
-    st.session_state[_KEY] = {"selection": {"rows": [labels.index(row.name)]}}
+    # The row of what is shown is selected, whichever way it was chosen. Where this differs in form
+    # from what the browser sends, Streamlit takes every answer for a new choice.
+    selection = {"rows": [labels.index(row.name)], "columns": [], "cells": []}
+    st.session_state[_KEY] = {"selection": selection}
     st.dataframe(
         table,
         height=height,
         hide_index=True,
         key=_KEY,
-        on_select=lambda: choose_labelled(network, labels[_selected()]),
+        on_select=functools.partial(_choose_selected, network, labels, shown_variant()),
         selection_mode="single-row-required",
         placeholder="\N{EN DASH}",
         column_config={**_COLUMNS},
@@ -143,9 +148,14 @@ def _share(table: pd.DataFrame, summary: pd.DataFrame) -> str:
     return f"{len(table)} of {len(summary):,} variants (unbeaten, and the best of each size)"
 
 
-def _selected() -> int:
-    """Return the position of the row that the viewer selected."""
-    return int(st.session_state[_KEY]["selection"]["rows"][0])
+def _choose_selected(network: Network, labels: Sequence[int], drawn: tuple[str, ...]) -> None:
+    """Show the variant whose row the viewer selected.
+
+    A browser that has not heard yet which row the last move of the slider selected sends the one
+    before along with the next move. What moved then is not the table.
+    """
+    if shown_variant() == drawn:
+        choose_labelled(network, labels[st.session_state[_KEY]["selection"]["rows"][0]])
 
 
 def _number(label: str, pattern: str, help_text: str | None = None) -> ColumnConfig:

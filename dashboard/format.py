@@ -57,18 +57,18 @@ def milliseconds(value: float) -> str:
     return f"{_figures(value, 2)} ms" if math.isfinite(value) else UNKNOWN
 
 
-def duration(seconds: float) -> str:
+def roughly(seconds: float) -> str:
     """Write how long something may take, no more exactly than that can be known.
 
-    >>> duration(40), duration(250), duration(4_300)
-    ('under a minute', '4 min', '1 h 12 min')
+    >>> roughly(40), roughly(250), roughly(4_300)
+    ('under a minute', 'about 4 min', 'about 1 h 12 min')
     """
     minutes = round(seconds / _MINUTE)
     if seconds < _MINUTE:
         return "under a minute"
     if minutes < _MINUTE:
-        return f"{minutes} min"
-    return f"{minutes // _MINUTE} h {minutes % _MINUTE} min"
+        return f"about {minutes} min"
+    return f"about {minutes // _MINUTE} h {minutes % _MINUTE} min"
 
 
 def per_cent(fraction: float) -> str:

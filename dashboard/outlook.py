@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +17,13 @@ from dashboard.studies import Study
 from dashboard.workers import workers
 from edac_core.errors import EdacError
 from edac_core.locations import local_cache
+from edac_core.models import MODELS
 from edac_core.studies.estimate import Estimate, Part, estimate
 from edac_core.studies.plan import Plan
 
 ESTIMATE_SECONDS = 60
 NOT_MEASURED = "not measured yet"
+POLYNOMIAL = "polynomial"
 _SOURCES = {
     "studies": "as many as in earlier studies of these recordings",
     "recordings": "counted before the audit",
@@ -37,6 +40,7 @@ def draw_outlook(plan: Plan, studies: Sequence[Study]) -> None:
     except EdacError as error:
         frame.draw_problems([str(error)])
         return
+    frame.draw_problems(never_pruned(plan, found.parts))
     st.markdown(headline(found))
     st.dataframe(
         table(found.parts), hide_index=True, key="outlook", width="stretch",
@@ -54,8 +58,23 @@ def headline(found: Estimate) -> str:
         return f"{jobs}. There is nothing to train."
     if len(found.unmeasured) == len([part for part in found.parts if part.missing]):
         return f"{jobs}. How long they take is **{NOT_MEASURED}** on this machine."
-    least = "at least " if found.unmeasured else "about "
-    return f"{jobs}, {least}**{write.duration(found.seconds)}** with {_workers(found.workers)}."
+    measured = "of which those measured before take " if found.unmeasured else ""
+    time = write.roughly(found.seconds)
+    return f"{jobs}, {measured}**{time}** with {_workers(found.workers)}."
+
+
+def never_pruned(plan: Plan, parts: Sequence[Part]) -> list[str]:
+    """Say of which networks the polynomial schedule would end before its first mask update."""
+    if POLYNOMIAL not in plan.compression.schedules:
+        return []
+    frequency = plan.compression.frequency
+    return [
+        f"{part.title} has only {steps} training steps to be pruned in, fewer than the {frequency} "
+        "between mask updates of the polynomial schedule: lower those in More settings, or raise "
+        "the fine-tuning epochs."
+        for part in parts
+        if part.kind == "level" and (steps := _steps(part)) is not None and steps < frequency
+    ]
 
 
 def grounds(found: Estimate) -> str:
@@ -97,6 +116,13 @@ def _estimated(
         estimate, json.loads(plan), Path(cache), os.cpu_count() or 1,
         seconds=ESTIMATE_SECONDS, subject="The estimate",
     )  # fmt: skip
+
+
+def _steps(part: Part) -> int | None:
+    if part.examples is None:
+        return None
+    batch = MODELS[part.model].fine_tuning_batch_size
+    return math.ceil(part.examples / batch) * part.most_epochs
 
 
 def _workers(count: int) -> str:

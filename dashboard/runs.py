@@ -84,7 +84,6 @@ def describe(run: Run) -> str:
     return _DESCRIPTIONS[run.phase].format(
         run=run,
         jobs=f"{run.jobs_done} of {run.jobs} jobs",
-        step=_capital(run.step),
         recordings=f": {run.done} of {run.total} recordings" if run.total else "",
         left=_left(run),
         at=f" at {run.jobs_done} of {run.jobs} jobs" if run.jobs else "",
@@ -95,7 +94,7 @@ def describe(run: Run) -> str:
 
 _DESCRIPTIONS = {
     "starting": "The libraries are being loaded.",
-    "preparing": "{step}{recordings}.",
+    "preparing": "Preparing: {run.step}{recordings}.",
     "running": "{jobs} finished, {left}.",
     "measuring": "{jobs} finished. {run.done} of {run.total} variants are timed, one by one.",
     "stopping": "Processes are being ended; finished jobs are kept.",
@@ -110,7 +109,7 @@ _DESCRIPTIONS = {
 
 def _draw_latest(name: str, studies: Sequence[Study], *, was_active: bool) -> None:
     run = read_run(run_folder(local_cache(), name))
-    if was_active and not run.active:
+    if run.active != was_active:
         # What stands around it (the form's button, the polling) has to change too.
         st.rerun()
     with st.container(border=True, key="run"):
@@ -202,7 +201,7 @@ def _noting_problems() -> Iterator[None]:
 def _left(run: Run) -> str:
     if run.seconds_left is None:
         return "time left not known before the first of each kind is done"
-    return f"about {write.duration(run.seconds_left)} left"
+    return f"{write.roughly(run.seconds_left)} left"
 
 
 def _share(run: Run) -> float:
@@ -254,7 +253,3 @@ def _zone() -> tzinfo:
     with contextlib.suppress(KeyError, ValueError, OSError):
         return ZoneInfo(st.context.timezone or "UTC")
     return UTC
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

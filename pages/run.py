@@ -66,8 +66,8 @@ def draw_button(plan: Plan | None, *, active: Run | None) -> None:
     )  # fmt: skip
     if active is not None:
         st.markdown(
-            f":small[The study {write.literally(active.name)} is running: stop it, or wait until "
-            "it is done.]"
+            f":small[The study “{write.literally(active.name)}” is running: stop it, or wait "
+            "until it is done.]"
         )
 
 
@@ -77,7 +77,7 @@ def draw_overlap(plan: Plan, studies: Sequence[Study]) -> None:
     same = [study for study in studies if (study.shelf.folder, study.name) == (cache, plan.name)]
     if same and same[0].plan != json.loads(json.dumps(plan.to_dict())):
         st.info(
-            f"There is a study {write.literally(plan.name)} here with another plan. Running this "
+            f"There is a study “{write.literally(plan.name)}” here with another plan. Running this "
             "one replaces it; jobs that both have are kept. Choose another name to have both.",
             icon=":material/edit_note:",
         )

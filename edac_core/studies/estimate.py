@@ -132,7 +132,8 @@ class Pace:
         own = own[own["training_examples"] > 0].drop_duplicates("key")
         self._rows = pd.DataFrame(
             {
-                "network": [_network(config) for config in own["config"]],
+                "model": [config["model"] for config in own["config"]],
+                "definition": [config.get("definition", "") for config in own["config"]],
                 "kind": [_kind(config) for config in own["config"]],
                 "limit": [config.get("epochs", 0) for config in own["config"]],
                 "epochs": own["epochs"].to_numpy(),
@@ -143,7 +144,8 @@ class Pace:
 
     def expect(self, job: Job, *, examples: float | None) -> Expectation | None:
         """Return what a job may take; None if none of its kind was finished here."""
-        rows = self._rows[self._rows["network"] == (job.model, job.definition)]
+        rows = self._rows
+        rows = rows[(rows["model"] == job.model) & (rows["definition"] == job.definition)]
         alike = rows[rows["kind"] == job.kind]
         if alike.empty:
             return None
@@ -233,10 +235,6 @@ def _costs_of(folder: Path) -> pd.DataFrame:
     )
 
 
-def _network(config: Mapping[str, Any]) -> tuple[str, str]:
-    return str(config["model"]), str(config.get("definition", ""))
-
-
 def _kind(config: Mapping[str, Any]) -> str:
     return "baseline" if config["schedule"] == "none" else "level"
 
@@ -250,8 +248,9 @@ def _epochs(job: Job, alike: pd.DataFrame) -> float:
 
 
 def _seconds(rows: pd.DataFrame, *, kind: str, work: float) -> float:
-    """Fit fixed and proportional cost, both at least 0, by least squares of relative errors.
+    """Fit fixed and proportional cost, both at least 0, by least squares.
 
+    The variance of a job's time is taken as proportional to its work.
     Where the jobs of neither kind differ in their work, both kinds are taken to cost the same for
     an example; where no jobs do, all cost is taken as proportional.
     """
@@ -266,8 +265,9 @@ def _seconds(rows: pd.DataFrame, *, kind: str, work: float) -> float:
         design, wanted = of_kind, asked
     # Scaled to about 1, so that no column is lost beside another.
     scales = np.array([max(column.max(), 1) for column in design])
-    relative = np.column_stack(design) / scales / rows[["seconds"]].to_numpy()
-    costs, _ = nnls(relative, np.ones(len(rows)))
+    weights = 1 / np.sqrt(works)
+    weighted = np.column_stack(design) / scales * weights[:, np.newaxis]
+    costs, _ = nnls(weighted, rows["seconds"].to_numpy() * weights)
     return float(np.dot(costs / scales, wanted))
 
 

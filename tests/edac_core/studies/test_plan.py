@@ -57,6 +57,7 @@ def test_a_plan_survives_its_own_dict():
         (changed(training={"models": ["cnn"], "epochs": "9"}), r"epochs in \[training\] must be a whole number, not '9'"),
         (changed(training={"models": ["cnn"], "epochs": True}), r"must be a whole number, not True"),
         (changed(data={"dataset": "coswarra"}), r"no data set 'coswarra'; choose from: .*synthetic"),
+        (changed(name="x" * 61), r"The name 'x{20}'... has 61 characters; use at most 60"),
         (changed(data={"dataset": "synthetic", "protocol": "dirty"}), r"no protocol 'dirty'; choose from: clean, paper"),
         (changed(compression={"sparsities": [90]}), r"Sparsity 90 is not a fraction between 0 and 1"),
         (changed(compression={"sparsities": [0.0]}), r"leave 0 out"),
@@ -94,3 +95,20 @@ def test_a_file_that_is_not_toml_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(PlanError, match=r"broken.toml is not valid TOML"):
         load_plan(path)
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "plans").glob("*.toml")), ids=lambda p: p.stem)
+def test_a_plan_survives_its_own_toml(path, tmp_path):
+    plan = load_plan(path)
+    (tmp_path / "plan.toml").write_text(plan.to_toml(), "utf-8")
+    assert load_plan(tmp_path / "plan.toml") == plan
+
+
+@pytest.mark.parametrize(
+    "text", ['a "b" \\ c', "tab\t, new\nline", "\x7f\x01", "é 猫 \U0001f600", "'"]
+)
+def test_any_text_survives_in_toml(text, tmp_path):
+    options = {"some key": text, "flag": True, "small": 1e-7, "list": [1, 2.5]}
+    plan = parse_plan(changed(title=text, data={"dataset": "synthetic", "options": options}))
+    (tmp_path / "plan.toml").write_text(plan.to_toml(), "utf-8", newline="")
+    assert load_plan(tmp_path / "plan.toml") == plan

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 
 from edac_core import locations
 from edac_core.datasets import canonical, open_dataset, synthetic
@@ -31,9 +32,15 @@ KINDS = ("baseline", "level")
 
 _COLUMNS = ["study", "key", "split", "config", "seconds", "epochs", "training_examples", "cpu",
             "cores", "data"]  # fmt: skip
+_NUMBERS = {"seconds": float, "epochs": float, "training_examples": float}
 _SYNTHETIC_RECORDINGS = inspect.signature(synthetic.load).parameters["n"].default
 _ALIKE = 1.5
 """Jobs whose work differs by less than this factor do not tell fixed from proportional cost."""
+
+_USUAL_SPREAD = 0.1
+"""By how much (in natural logarithms) times of like jobs differ on a machine left alone."""
+
+_TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ class Pace:
     def __init__(self, costs: pd.DataFrame) -> None:
         here = machine()
         own = costs[(costs["cpu"] == here["cpu"]) & (costs["cores"] == here["cores"])]
-        own = own[own["training_examples"] > 0].drop_duplicates("key")
+        own = own.drop_duplicates("key").astype(_NUMBERS)
         self._rows = pd.DataFrame(
             {
                 "model": [config["model"] for config in own["config"]],
@@ -248,11 +255,11 @@ def _epochs(job: Job, alike: pd.DataFrame) -> float:
 
 
 def _seconds(rows: pd.DataFrame, *, kind: str, work: float) -> float:
-    """Fit fixed and proportional cost, both at least 0, by least squares.
+    """Fit fixed and proportional cost, both at least 0, to the logarithms of the times.
 
-    The variance of a job's time is taken as proportional to its work.
-    Where the jobs of neither kind differ in their work, both kinds are taken to cost the same for
-    an example; where no jobs do, all cost is taken as proportional.
+    A few jobs that the machine was too busy for do not count for much. Where the jobs of neither
+    kind differ in their work, both kinds are taken to cost the same for an example; where no jobs
+    do, all cost is taken as proportional.
     """
     works = rows["work"].to_numpy()
     of_kind = [np.where(rows["kind"] == each, works, 0) for each in KINDS]
@@ -265,9 +272,15 @@ def _seconds(rows: pd.DataFrame, *, kind: str, work: float) -> float:
         design, wanted = of_kind, asked
     # Scaled to about 1, so that no column is lost beside another.
     scales = np.array([max(column.max(), 1) for column in design])
-    weights = 1 / np.sqrt(works)
-    weighted = np.column_stack(design) / scales * weights[:, np.newaxis]
-    costs, _ = nnls(weighted, rows["seconds"].to_numpy() * weights)
+    scaled, seconds = np.column_stack(design) / scales, rows["seconds"].to_numpy()
+
+    def residuals(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.log(scaled @ costs) - np.log(seconds))
+
+    start = nnls(scaled, seconds)[0] + _TINY
+    costs = least_squares(
+        residuals, start, bounds=(0, np.inf), loss="soft_l1", f_scale=_USUAL_SPREAD
+    ).x
     return float(np.dot(costs / scales, wanted))
 
 

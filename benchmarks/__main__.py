@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import features, level, memory, scoring, training
+from benchmarks import features, level, memory, page, scoring, training
 from edac_core.datasets import open_dataset
 from edac_core.errors import DataError
 from edac_core.locations import PROJECT, local_cache
@@ -35,6 +35,7 @@ _TABLES = {
     "scoring": scoring.table,
     "features": features.table,
     "memory": memory.table,
+    "page": page.table,
 }
 
 
@@ -114,6 +115,7 @@ def _stages(options: argparse.Namespace, console: Console) -> dict[str, Stage]:
         "scoring": lambda: scoring.measure(runs=runs, say=say),
         "features": lambda: with_data(features.measure(usable(), runs=runs, say=say)),
         "memory": lambda: memory.measure(runs=runs, say=say),
+        "page": lambda: page.measure(runs=runs, say=say),
     }
 
 

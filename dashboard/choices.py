@@ -67,13 +67,13 @@ class Network:
     @property
     def schedules(self) -> list[str]:
         """Schedules by which it was pruned, or the baseline alone."""
-        found = set(self.summary["schedule"]) - {BASELINE}
+        found = set(self.summary["schedule"].unique()) - {BASELINE}
         return in_order(found, SCHEDULES) or [BASELINE]
 
     @property
     def precisions(self) -> list[str]:
         """Precisions in which it was stored."""
-        return in_order(set(self.summary["precision"]), PRECISIONS)
+        return in_order(self.summary["precision"].unique(), PRECISIONS)
 
     @functools.cached_property
     def measured(self) -> pd.DataFrame:

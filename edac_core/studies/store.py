@@ -33,7 +33,10 @@ if TYPE_CHECKING:  # They import what computes and runs variants; a reader of fi
 SCHEMA_VERSION = 1
 _SUFFIX = ".tflite.xz"
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_LATENCY_FIGURES = ["latency_ms", "latency_p95_ms", "baseline_latency_ms"]
+_FIGURE_NAMES = [
+    "auc", "auc_low", "auc_high", "uar", "raw_bytes", "zip_bytes", "weights", "nonzero_weights",
+    "latency_ms", "latency_p95_ms", "baseline_latency_ms",
+]  # fmt: skip
 _DESCRIBING = ["model", "schedule", "sparsity", "protocol", "split_seed", "training_seed"]
 
 
@@ -263,9 +266,14 @@ class Store:
         baseline_latency_ms.
         """
         jobs = self._configurations(study)
-        # Where nothing is measured yet there is nothing to tell a column's type from.
-        figures = self._query(_FIGURES, (study,)).astype(dict.fromkeys(_LATENCY_FIGURES, float))
-        position = np.searchsorted(jobs["number"], figures.pop("number"))
+        with self._explained():
+            found = self._database.execute(_FIGURES, (study,)).fetchall()
+        # One matrix of numbers is much sooner made than columns of types to be guessed.
+        shape = len(found), 1 + len(_FIGURE_NAMES)
+        numbers = np.array([row[1:] for row in found], dtype=float).reshape(shape)
+        figures = pd.DataFrame(numbers[:, 1:], columns=_FIGURE_NAMES)
+        figures.insert(0, "precision", pd.Series([row[0] for row in found], dtype="str"))
+        position = np.searchsorted(jobs["number"], numbers[:, 0])
         described = jobs.drop(columns="number").iloc[position].reset_index(drop=True)
         return pd.concat([described, figures], axis=1)
 
@@ -592,9 +600,8 @@ WHERE study = ? ORDER BY number
 """
 
 _FIGURES = f"""
-SELECT jobs.rowid AS number, precision, auc, auc_low, auc_high, uar, raw_bytes, zip_bytes,
-  weights_total AS weights, nonzero_weights, newest.median_ms AS latency_ms,
-  newest.p95_ms AS latency_p95_ms, newest.baseline_ms AS baseline_latency_ms
+SELECT precision, jobs.rowid, auc, auc_low, auc_high, uar, raw_bytes, zip_bytes, weights_total,
+  nonzero_weights, newest.median_ms, newest.p95_ms, newest.baseline_ms
 {_OF_STUDY} {_NEWEST_LATENCY}
 WHERE study = ?
 """

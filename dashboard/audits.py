@@ -1,8 +1,8 @@
 """Audits of data sets, made apart while the page goes on, once for all sessions.
 
-A data set of some thousand recordings takes a minute to decode. A thread of the server sends its
-recordings to a worker in batches, so that it can say how far it is and other pages get their turn;
-facts that a study or an earlier audit has measured come from the cache.
+A data set of some thousand recordings takes a minute to decode. Threads of the server send its
+recordings to the workers in batches, so that they can say how far they are and other pages get
+their turn; facts that a study or an earlier audit has measured come from the cache.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +33,9 @@ T = TypeVar("T")
 
 BATCH_LIMIT_SECONDS = 600
 FIRST_BATCH = 16
-_BATCH_SECONDS = 2.0
+_SHARES = 2
+_BATCH_SECONDS = 1.0
+_TURN_SECONDS = 0.02
 _FASTEST_GROWTH = 4.0
 
 
@@ -91,6 +94,7 @@ class AuditJob:
         self.problem: str | None = None
         self._apart, self._cache = apart, cache
         self._over, self._unwanted = threading.Event(), threading.Event()
+        self._counting = threading.Lock()
         threading.Thread(target=self._run, name=f"audit of {source.name}", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
@@ -117,16 +121,36 @@ class AuditJob:
     def _measure(self, paths: list[str]) -> bool:
         """Bring the facts of all recordings into the cache; return whether they are."""
         self.progress = Progress(total=len(paths))
+        # Not halves, since recordings that take long often lie side by side.
+        shares = [paths[first::_SHARES] for first in range(_SHARES)]
+        with ThreadPoolExecutor(_SHARES) as threads:
+            list(threads.map(self._measure_share, shares))
+        return not self._unwanted.is_set()
+
+    def _measure_share(self, paths: list[str]) -> None:
         # A new worker imports its libraries first: seconds that say nothing of the recordings.
-        self._call(functools.partial(gather, [], cache=self._cache, workers=1))
+        self._gather([])
         start = time.monotonic()
         for batch in _batches(paths):
             if self._unwanted.is_set():
-                return False
-            self._call(functools.partial(gather, batch, cache=self._cache, workers=1))
-            done = self.progress.done + len(batch)
-            self.progress = Progress(done, len(paths), time.monotonic() - start)
-        return True
+                return
+            self._gather(batch)
+            self._count(len(batch), seconds=time.monotonic() - start)
+            # Who waits for a worker gets this one before the next batch does.
+            time.sleep(_TURN_SECONDS)
+
+    def _gather(self, paths: list[str]) -> None:
+        try:
+            self._call(functools.partial(gather, paths, cache=self._cache, workers=1))
+        except EdacError:
+            # What the other share still did would be for nothing.
+            self.give_up()
+            raise
+
+    def _count(self, batch: int, *, seconds: float) -> None:
+        with self._counting:
+            before = self.progress
+            self.progress = Progress(before.done + batch, before.total, seconds)
 
     def _call(self, function: functools.partial[T]) -> T:
         return self._apart.call(

@@ -4,6 +4,8 @@ Facts are kept in a JSON file by the SHA-256 of the recording's bytes, so that a
 measured once is not decoded again, wherever it lies and whatever it is called.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import math
@@ -33,6 +35,7 @@ BANDWIDTH_SHARE = 0.99
 
 _QUIETEST = 1e-12  # Mean square that stands for zero, so that a level is never minus infinity.
 _MISSING = "missing:"  # Prefix of what stands for the digest of a file that is not there.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError)  # What reading a damaged file can raise.
 _PARALLEL_FROM = 64  # Starting processes takes longer than measuring fewer recordings than this.
 
 
@@ -125,9 +128,10 @@ def gather(paths: Sequence[str], *, cache: Path | None = None, workers: int = 2)
     pairs = zip(digests, paths, strict=True)
     new = {digest: path for digest, path in pairs if digest not in known}
     if new:
-        measured = _measure_all(list(new.values()), workers=workers)
-        known |= dict(zip(new, measured, strict=True))
-        _write_cache(known, cache)
+        measured = dict(zip(new, _measure_all(list(new.values()), workers=workers), strict=True))
+        known |= measured
+        if cache is not None:
+            _add_to_cache(measured, cache)
     return pd.DataFrame([asdict(known[digest]) for digest in digests])
 
 
@@ -201,21 +205,34 @@ def _read_cache(cache: Path | None) -> dict[str, Facts]:
     if cache is None or not (file := _cache_file(cache)).is_file():
         return {}
     try:
-        kept = json.loads(file.read_text("utf-8"))
-        if kept["sha256"] != _checksum(kept["facts"]):
-            raise ValueError("its checksum differs")  # noqa: TRY301 - damage of every kind is one
-        return {digest: Facts(**fields) for digest, fields in kept["facts"].items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _parse(file)
+    except _DAMAGE as error:
         warnings.warn(f"{file} is damaged and is written anew ({error}).", stacklevel=3)
         return {}
 
 
-def _write_cache(known: dict[str, Facts], cache: Path | None) -> None:
-    if cache is None:
-        return
+def _parse(file: Path) -> dict[str, Facts]:
+    kept = json.loads(file.read_text("utf-8"))
+    if kept["sha256"] != _checksum(kept["facts"]):
+        raise ValueError("its checksum differs")
+    return {digest: Facts(**fields) for digest, fields in kept["facts"].items()}
+
+
+def _add_to_cache(measured: dict[str, Facts], cache: Path) -> None:
+    """Keep new facts beside all that are kept by now, also by other processes."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "facts.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known: dict[str, Facts] = {}
+        # Damage was told when the facts were read.
+        with contextlib.suppress(*_DAMAGE):
+            known = _parse(_cache_file(cache))
+        _write_cache(known | measured, cache)
+
+
+def _write_cache(known: dict[str, Facts], cache: Path) -> None:
     fields = {key: asdict(facts) for key, facts in known.items() if not key.startswith(_MISSING)}
     text = json.dumps({"sha256": _checksum(fields), "facts": fields})
-    cache.mkdir(parents=True, exist_ok=True)
     # Renamed when whole, so that a reader never sees half a file.
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=cache) as aside:
         whole = Path(aside, "facts.json")

@@ -9,6 +9,7 @@ from faulty import write_faulty
 
 from dashboard import audits
 from dashboard.audits import AuditJob, Audits, Progress, Source
+from edac_core.apart import Workers
 from edac_core.datasets import open_dataset
 from edac_core.datasets.audit import audit
 from edac_core.errors import ApartError
@@ -46,7 +47,7 @@ def test_a_job_finds_what_the_audit_finds(source, tmp_path):
     expected = audit(source.dataset)
     pd.testing.assert_frame_equal(job.found.audit.recordings, expected.recordings)
     pd.testing.assert_frame_equal(job.found.audit.metadata_auc, expected.metadata_auc)
-    assert list(chain(*here.batches)) == source.dataset.recordings["path"].tolist()
+    assert sorted(chain(*here.batches)) == sorted(source.dataset.recordings["path"])
     assert (job.progress.done, job.progress.total) == (32, 32)
 
 
@@ -57,21 +58,54 @@ def test_a_job_that_fails_says_why(source, tmp_path):
     assert job.problem.startswith("The audit of covid19-cough took longer than 600 s")
 
 
-def test_a_job_that_is_given_up_stops_between_batches(source, tmp_path):
-    began, go_on = threading.Event(), threading.Event()
+def test_a_job_stops_as_soon_as_one_of_its_workers_fails(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(audits, "FIRST_BATCH", 1)
+    failed = threading.Event()
+
+    def fail_once():
+        if not failed.is_set():
+            failed.set()
+            raise ApartError("The first batch was too much.")
+        time.sleep(0.05)
+
+    here = Here(before=fail_once)
+    job = AuditJob(source, apart=here, cache=tmp_path / "cache")
+    assert job.wait(30)
+    assert job.problem == "The first batch was too much."
+    assert len(here.batches) <= 1
+
+
+def test_others_get_their_turn_at_the_workers_during_an_audit(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(audits, "FIRST_BATCH", 1)
+    monkeypatch.setattr(audits, "_BATCH_SECONDS", 0.0)
+    workers = Workers(processes=1)
+    try:
+        job = AuditJob(source, apart=workers, cache=tmp_path / "cache")
+        while not job.progress.done:
+            time.sleep(0.001)
+        assert workers.call(abs, -1, seconds=30) == 1
+        assert job.progress.done < job.progress.total
+        assert job.wait(60)
+    finally:
+        workers.close()
+
+
+def test_a_job_that_is_given_up_stops_between_batches(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(audits, "FIRST_BATCH", 4)
+    both, go_on = threading.Barrier(3), threading.Event()
 
     def hold():
-        began.set()
+        both.wait(30)
         assert go_on.wait(30)
 
     here = Here(before=hold)
     job = AuditJob(source, apart=here, cache=tmp_path / "cache")
-    assert began.wait(30)
+    both.wait(30)
     job.give_up()
     go_on.set()
     assert job.wait(30)
     assert job.found is None
-    assert [len(batch) for batch in here.batches] == [16]
+    assert [len(batch) for batch in here.batches] == [4, 4]
 
 
 def test_all_sessions_share_a_job_until_the_folder_changes(source, tmp_path):
@@ -121,5 +155,5 @@ def test_batches_shrink_when_they_are_slow(monkeypatch):
     clock = iter(range(0, 10_000, 8))
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     sizes = [len(batch) for batch in audits._batches([str(index) for index in range(40)])]
-    assert sizes[:4] == [16, 4, 1, 1]
+    assert sizes[:4] == [16, 2, 1, 1]
     assert sum(sizes) == 40

@@ -123,7 +123,7 @@ def test_a_missing_file_is_looked_for_again(paths, tmp_path, write_noise):
 @pytest.mark.parametrize("where", np.linspace(0, 0.999, 12))
 def test_a_damaged_cache_is_a_warning_and_no_wrong_facts(paths, tmp_path, where):
     first = gather(paths, cache=tmp_path / "cache")
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.json")
     data = bytearray(file.read_bytes())
     start = int(where * len(data))
     data[start] ^= 0x01
@@ -137,15 +137,30 @@ def test_a_damaged_cache_is_a_warning_and_no_wrong_facts(paths, tmp_path, where)
 @pytest.mark.parametrize("data", [b"", b"{", b"{}", b"[]", b"\xff\xfe"])
 def test_a_cache_of_another_kind_is_a_warning(paths, tmp_path, data):
     first = gather(paths, cache=tmp_path / "cache")
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.json")
     file.write_bytes(data)
     with pytest.warns(UserWarning, match="damaged"):
         pd.testing.assert_frame_equal(gather(paths, cache=tmp_path / "cache"), first)
 
 
+def test_facts_that_another_process_adds_meanwhile_are_kept(paths, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    measure_all = facts._measure_all
+
+    def measure_while_another_does(own, *, workers):
+        monkeypatch.setattr(facts, "_measure_all", measure_all)
+        gather(paths[:1], cache=cache)
+        return measure_all(own, workers=workers)
+
+    monkeypatch.setattr(facts, "_measure_all", measure_while_another_does)
+    gather(paths[1:], cache=cache)
+    monkeypatch.setattr(facts, "_measure_all", lambda *_, **__: pytest.fail("measured twice"))
+    gather(paths, cache=cache)
+
+
 def test_the_cache_is_keyed_by_the_bytes_of_the_file(paths, tmp_path):
     gather(paths, cache=tmp_path / "cache")
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.json")
     expected = {hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
     assert set(json.loads(file.read_text())["facts"]) == expected
 

@@ -11,15 +11,14 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edac_core.measure.parts import Role, Spread, Tensor
 from edac_core.measure.size import (
-    # Private, since size.py decides results: any change to it would have all studies run again.
-    _DTYPES,
-    _UNPACKING,
-    _WEIGHTED,
-    _count,
-    _kind,
-    _source,
-    _weight_indices,
-    _zero_points,
+    UNPACKING,
+    WEIGHT_DTYPES,
+    WEIGHTED,
+    count_elements,
+    operator_code,
+    packed_source,
+    weight_indices,
+    zero_points,
 )
 from edac_core.runtime import open_interpreter
 
@@ -146,7 +145,7 @@ class _Weights:
 def _tensors(model: schema.Model) -> Iterator[Tensor]:
     for at in range(model.SubgraphsLength()):
         graph = model.Subgraphs(at)
-        weights = set(_weight_indices(model, graph))
+        weights = set(weight_indices(model, graph))
         seen: set[int] = set()
         for index, users in _constants(model, graph).items():
             tensor = graph.Tensors(index)
@@ -162,11 +161,11 @@ def _constants(model: schema.Model, graph: schema.SubGraph) -> dict[int, list[sc
     users: dict[int, list[schema.Operator]] = {}
     for at in range(graph.OperatorsLength()):
         operator = graph.Operators(at)
-        if _kind(model, operator) in _UNPACKING:
+        if operator_code(model, operator) in UNPACKING:
             unpacked[operator.Outputs(0)] = operator.Inputs(0)
             continue
         for index in operator.InputsAsNumpy():
-            source = _source(int(index), unpacked)
+            source = packed_source(int(index), unpacked)
             if source >= 0 and model.Buffers(graph.Tensors(source).Buffer()).DataLength():
                 users.setdefault(source, []).append(operator)
     return users
@@ -177,7 +176,7 @@ def _role(
 ) -> Role:
     if is_weight:
         return "weights"
-    of_layer = any(_kind(model, operator) in _WEIGHTED for operator in users)
+    of_layer = any(operator_code(model, operator) in WEIGHTED for operator in users)
     is_parameter = of_layer or (tensor.Type() in _FLOATS and tensor.ShapeLength() > 0)
     return "biases" if is_parameter else "constants"
 
@@ -197,7 +196,7 @@ def _described(model: schema.Model, tensor: schema.Tensor, *, role: Role, layer:
     data = model.Buffers(tensor.Buffer()).DataAsNumpy()
     zeros = 0
     if role == "weights":
-        elements, left = _count(model, tensor)
+        elements, left = count_elements(model, tensor)
         zeros = elements - left
     shape = _shape(tensor)
     return Tensor(
@@ -227,19 +226,19 @@ def _weights(model: bytes) -> Iterator[_Weights]:
     for at in range(root.SubgraphsLength()):
         graph = root.Subgraphs(at)
         users = _constants(root, graph)
-        for index in _weight_indices(root, graph):
+        for index in weight_indices(root, graph):
             tensor = graph.Tensors(index)
             values, step = _dequantized(root, tensor)
             yield _Weights(_layer(graph, tensor, users[index]), _shape(tensor), values, step)
 
 
 def _dequantized(model: schema.Model, tensor: schema.Tensor) -> tuple[FloatArray, float]:
-    stored = model.Buffers(tensor.Buffer()).DataAsNumpy().view(_DTYPES[tensor.Type()])
+    stored = model.Buffers(tensor.Buffer()).DataAsNumpy().view(WEIGHT_DTYPES[tensor.Type()])
     quantization = tensor.Quantization()
     if quantization is None or not quantization.ScaleLength():
         return stored.astype(np.float32), 0.0
     scales = quantization.ScaleAsNumpy()
-    points = _zero_points(tensor)
+    points = zero_points(tensor)
     steps = stored.reshape(_shape(tensor)).astype(np.float32) - points
     along = scales.reshape(points.shape)
     return (steps * along).astype(np.float32).ravel(), float(scales[0]) if len(scales) == 1 else 0.0

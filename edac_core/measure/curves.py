@@ -8,9 +8,8 @@ from scipy.stats import binomtest
 
 from edac_core.errors import DataError
 from edac_core.measure.discrimination import (
-    # Private, since discrimination.py decides results: a change would have all studies run again.
-    _checked,
-    _count_at_or_above,
+    checked_scores,
+    count_at_or_above,
 )
 
 _LEVEL = 0.95
@@ -113,10 +112,10 @@ def roc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Roc:
     DataError
         If the arrays are empty, of different length, not finite, or hold one class only.
     """
-    is_positive, checked = _checked(labels, scores)
+    is_positive, checked = checked_scores(labels, scores)
     thresholds = np.unique(checked)[::-1]
-    hits = _count_at_or_above(thresholds, checked[is_positive])
-    alarms = _count_at_or_above(thresholds, checked[~is_positive])
+    hits = count_at_or_above(thresholds, checked[is_positive])
+    alarms = count_at_or_above(thresholds, checked[~is_positive])
     corner = np.ones(len(thresholds), bool)
     corner[1:-1] = (np.diff(hits, 2) != 0) | (np.diff(alarms, 2) != 0)
     return Roc(
@@ -146,7 +145,7 @@ def confusion(labels: npt.ArrayLike, scores: npt.ArrayLike, *, threshold: float)
     DataError
         If the arrays are empty, of different length, not finite, or hold one class only.
     """
-    is_positive, checked = _checked(labels, scores)
+    is_positive, checked = checked_scores(labels, scores)
     called = checked >= threshold
     return Confusion(
         true_positives=int((called & is_positive).sum()),
@@ -185,7 +184,7 @@ def calibration(labels: npt.ArrayLike, scores: npt.ArrayLike, *, bins: int) -> C
     inference", Journal of the American Statistical Association 22(158), 209-212. Naeini, Cooper &
     Hauskrecht (2015), "Obtaining well calibrated probabilities using Bayesian binning", AAAI.
     """
-    is_positive, checked = _checked(labels, scores)
+    is_positive, checked = checked_scores(labels, scores)
     if checked.min() < 0 or checked.max() > 1:
         raise DataError(
             f"Scores go from {checked.min():.3g} to {checked.max():.3g}: give probabilities, which "

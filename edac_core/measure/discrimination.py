@@ -73,7 +73,7 @@ def auc_interval(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float =
     Sun & Xu (2014), "Fast implementation of DeLong's algorithm for comparing the areas under
     correlated ROC curves", IEEE Signal Processing Letters 21(11), algorithm 2.
     """
-    is_positive, checked = _checked(labels, scores)
+    is_positive, checked = checked_scores(labels, scores)
     above, below = _placements(is_positive, checked)
     auc = float(above.mean())
     half = float(norm.ppf((1 + level) / 2)) * _standard_error(above, below)
@@ -149,10 +149,10 @@ def youden_threshold(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     ----------
     Youden (1950), "Index for rating diagnostic tests", Cancer 3(1), 32-35.
     """
-    is_positive, checked = _checked(labels, scores)
+    is_positive, checked = checked_scores(labels, scores)
     thresholds = np.unique(checked)
-    true_positives = _count_at_or_above(thresholds, checked[is_positive])
-    false_positives = _count_at_or_above(thresholds, checked[~is_positive])
+    true_positives = count_at_or_above(thresholds, checked[is_positive])
+    false_positives = count_at_or_above(thresholds, checked[~is_positive])
     # Whole numbers, so that equal indices compare equal.
     index = true_positives * (~is_positive).sum() - false_positives * is_positive.sum()
     return float(thresholds[np.argmax(index)])
@@ -178,7 +178,7 @@ def decide(labels: npt.ArrayLike, scores: npt.ArrayLike, *, threshold: float) ->
     DataError
         If the arrays are empty, of different length, not finite, or hold one class only.
     """
-    is_positive, checked = _checked(labels, scores)
+    is_positive, checked = checked_scores(labels, scores)
     called_positive = checked >= threshold
     sensitivity = float(called_positive[is_positive].mean())
     specificity = float((~called_positive[~is_positive]).mean())
@@ -206,11 +206,19 @@ def _standard_error(above: FloatArray, below: FloatArray) -> float:
     return float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
 
 
-def _count_at_or_above(thresholds: FloatArray, scores: FloatArray) -> npt.NDArray[np.int64]:
+def count_at_or_above(thresholds: FloatArray, scores: FloatArray) -> npt.NDArray[np.int64]:
+    """Count, for each threshold, the scores that reach it."""
     return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="left")
 
 
-def _checked(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[BoolArray, FloatArray]:
+def checked_scores(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[BoolArray, FloatArray]:
+    """Return which recordings are positive, and their scores, if both classes occur.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length, not finite, or hold one class only.
+    """
     is_positive, checked = _aligned(labels, scores)
     if is_positive.all() or not is_positive.any():
         raise DataError(

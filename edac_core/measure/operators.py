@@ -20,11 +20,11 @@ from edac_core.errors import ModelError
 from edac_core.measure.anatomy import layer_of, operator_name
 from edac_core.measure.latency import pinned
 from edac_core.measure.parts import OperatorTime, OperatorTimes
+from edac_core.measure.size import UNPACKING
 from edac_core.runtime import open_interpreter
 
 Array = npt.NDArray[Any]
 
-_UNPACKING = {schema.BuiltinOperator.DEQUANTIZE, schema.BuiltinOperator.DENSIFY}
 _CALLS_A_GRAPH = {
     schema.BuiltinOperator.CALL,
     schema.BuiltinOperator.CALL_ONCE,
@@ -169,7 +169,7 @@ class Chain:
     def _unpacks_weights(self, operator: schema.OperatorT) -> bool:
         source = operator.inputs[0]
         is_known = source in self._unpacking or self._data(source) is not None
-        return self._code(operator) in _UNPACKING and is_known
+        return self._code(operator) in UNPACKING and is_known
 
     def _data(self, index: int) -> Array | None:
         data: Array | None = self._model.buffers[self._graph.tensors[index].buffer].data

@@ -30,7 +30,8 @@ _XZ_FILTERS = [
 ]
 _FIRST_DATE_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
-_WEIGHTED = {
+# Operators that multiply by weights.
+WEIGHTED = {
     schema.BuiltinOperator.CONV_2D,
     schema.BuiltinOperator.DEPTHWISE_CONV_2D,
     schema.BuiltinOperator.TRANSPOSE_CONV,
@@ -40,8 +41,8 @@ _WEIGHTED = {
     schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM,
 }
 # Half-precision weights reach their layer through DEQUANTIZE, sparse ones through DENSIFY.
-_UNPACKING = {schema.BuiltinOperator.DEQUANTIZE, schema.BuiltinOperator.DENSIFY}
-_DTYPES: dict[int, type[np.generic]] = {
+UNPACKING = {schema.BuiltinOperator.DEQUANTIZE, schema.BuiltinOperator.DENSIFY}
+WEIGHT_DTYPES: dict[int, type[np.generic]] = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT8: np.int8,
@@ -91,7 +92,7 @@ def size_of(model: bytes, *, packed: bytes | None = None) -> Size:
     weights, nonzero_weights = count_weights(model)
     return Size(
         raw_bytes=len(model),
-        zip_bytes=_zip_bytes(model),
+        zip_bytes=zip_bytes_of(model),
         xz_bytes=len(pack(model) if packed is None else packed),
         weights=weights,
         nonzero_weights=nonzero_weights,
@@ -167,7 +168,8 @@ def count_weights(model: bytes) -> tuple[int, int]:
     return sum(elements for elements, _ in counts), sum(nonzero for _, nonzero in counts)
 
 
-def _zip_bytes(model: bytes) -> int:
+def zip_bytes_of(model: bytes) -> int:
+    """Return the bytes of a DEFLATE zip that holds a file alone, its date and name the same."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         member = zipfile.ZipInfo("model.tflite", _FIRST_DATE_OF_ZIP)
@@ -178,54 +180,56 @@ def _zip_bytes(model: bytes) -> int:
 def _weight_counts(model: schema.Model) -> Iterator[tuple[int, int]]:
     for index in range(model.SubgraphsLength()):
         graph = model.Subgraphs(index)
-        for tensor in _weight_indices(model, graph):
-            yield _count(model, graph.Tensors(tensor))
+        for tensor in weight_indices(model, graph):
+            yield count_elements(model, graph.Tensors(tensor))
 
 
-def _weight_indices(model: schema.Model, graph: schema.SubGraph) -> list[int]:
+def weight_indices(model: schema.Model, graph: schema.SubGraph) -> list[int]:
     """List the constant tensors that layers of one graph multiply by."""
     unpacked: dict[int, int] = {}
     found: dict[int, None] = {}
     operators = [graph.Operators(at) for at in range(graph.OperatorsLength())]
     for operator in operators:
-        if _kind(model, operator) in _UNPACKING:
+        if operator_code(model, operator) in UNPACKING:
             unpacked[operator.Outputs(0)] = operator.Inputs(0)
     for operator in operators:
-        if _kind(model, operator) in _WEIGHTED:
+        if operator_code(model, operator) in WEIGHTED:
             for tensor in operator.InputsAsNumpy():
-                found[_source(int(tensor), unpacked)] = None
+                found[packed_source(int(tensor), unpacked)] = None
     return [tensor for tensor in found if tensor >= 0 and _is_weight(model, graph.Tensors(tensor))]
 
 
-def _source(tensor: int, unpacked: dict[int, int]) -> int:
+def packed_source(tensor: int, unpacked: dict[int, int]) -> int:
+    """Follow a tensor back through what unpacked it, given as output to input."""
     while tensor in unpacked:
         tensor = unpacked[tensor]
     return tensor
 
 
-def _kind(model: schema.Model, operator: schema.Operator) -> int:
+def operator_code(model: schema.Model, operator: schema.Operator) -> int:
+    """Return which of `schema.BuiltinOperator` an operator is."""
     return int(model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode())
 
 
 def _is_weight(model: schema.Model, tensor: schema.Tensor) -> bool:
     return (
         tensor.ShapeLength() >= _MATRIX
-        and tensor.Type() in _DTYPES
+        and tensor.Type() in WEIGHT_DTYPES
         and model.Buffers(tensor.Buffer()).DataLength() > 0
     )
 
 
-def _count(model: schema.Model, tensor: schema.Tensor) -> tuple[int, int]:
+def count_elements(model: schema.Model, tensor: schema.Tensor) -> tuple[int, int]:
     """Count the elements of a constant, and those that are not zero."""
     shape = tensor.ShapeAsNumpy()
-    values = model.Buffers(tensor.Buffer()).DataAsNumpy().view(_DTYPES[tensor.Type()])
+    values = model.Buffers(tensor.Buffer()).DataAsNumpy().view(WEIGHT_DTYPES[tensor.Type()])
     elements = int(np.prod(shape, dtype=np.int64))
     if tensor.Type() == schema.TensorType.INT8 and tensor.Sparsity() is None:
-        return elements, int(np.count_nonzero(values.reshape(shape) != _zero_points(tensor)))
+        return elements, int(np.count_nonzero(values.reshape(shape) != zero_points(tensor)))
     return elements, int(np.count_nonzero(values))
 
 
-def _zero_points(tensor: schema.Tensor) -> npt.NDArray[np.int64]:
+def zero_points(tensor: schema.Tensor) -> npt.NDArray[np.int64]:
     """Shape the zero points of an int8 tensor to broadcast over its channels."""
     quantization = tensor.Quantization()
     if quantization is None or not quantization.ZeroPointLength():

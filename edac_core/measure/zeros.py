@@ -15,9 +15,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edac_core.errors import ModelError
 from edac_core.measure.size import (
-    # Private, since size.py decides results: any change to it would have all studies run again.
-    _weight_indices,
-    _zip_bytes,
+    weight_indices,
+    zip_bytes_of,
 )
 from edac_core.runtime import Variant, open_interpreter
 
@@ -71,8 +70,8 @@ def compare_zero_signs(model: bytes, *, sparsity: float | None, seed: int) -> Ze
         weights=sum(array.size for array in values),
         zeros=sum(int((array == 0).sum()) for array in values),
         negative_zeros=sum(int(((array == 0) & np.signbit(array)).sum()) for array in values),
-        zip_bytes_positive=_zip_bytes(positive),
-        zip_bytes_random=_zip_bytes(signed),
+        zip_bytes_positive=zip_bytes_of(positive),
+        zip_bytes_random=zip_bytes_of(signed),
         inputs=INPUTS,
         agreeing=_agreeing(positive, signed, seed=seed),
     )
@@ -121,7 +120,7 @@ def _weights(model: bytearray) -> Iterator[FloatArray]:
     root = schema.Model.GetRootAs(model)
     for at in range(root.SubgraphsLength()):
         graph = root.Subgraphs(at)
-        for index in _weight_indices(root, graph):
+        for index in weight_indices(root, graph):
             tensor = graph.Tensors(index)
             if tensor.Type() != schema.TensorType.FLOAT32 or tensor.Sparsity() is not None:
                 raise ModelError(

@@ -199,7 +199,7 @@ def estimate(content: Mapping[str, Any], cache: Path, workers: int) -> Estimate:
     plan = parse_plan(content)
     costs = read_costs([cache, locations.SHIPPED])
     pace = Pace(costs)
-    same = costs[[_same_data(data, plan.data) for data in costs["data"]]]
+    same = costs[np.array([_same_data(data, plan.data) for data in costs["data"]], dtype=bool)]
     families = expand(plan)
     known = _known(families, same, cache)
     specs = {family.baseline.model: family.baseline.spec for family in families}
@@ -326,7 +326,7 @@ def _fingerprints(same: pd.DataFrame) -> dict[tuple[int, str, str], str]:
 def _examples(data: Data, spec: ModelSpec, same: pd.DataFrame) -> tuple[int | None, str]:
     """Count the training examples of a recipe, and say by what."""
     models = [name for name, other in MODELS.items() if other.recipe == spec.recipe]
-    alike = [config["model"] in models for config in same["config"]]
+    alike = np.array([config["model"] in models for config in same["config"]], dtype=bool)
     counts = same["training_examples"][alike].dropna()
     if len(counts):
         return round(counts.mean()), "studies"

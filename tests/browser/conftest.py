@@ -83,6 +83,12 @@ def server(tmp_path_factory):
         yield url
 
 
+@pytest.fixture
+def serve():
+    """Give tests `serving`, for servers of their own: with serve(cache, log) as url."""
+    return serving
+
+
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
@@ -114,6 +120,12 @@ def visit(server, page):
         return page
 
     return _visit
+
+
+@pytest.fixture
+def settle():
+    """Give tests `settled`: settle(page)."""
+    return settled
 
 
 def settled(page):

@@ -176,6 +176,13 @@ def test_an_estimate_counts_what_is_finished_and_what_is_not_measured(cache):
     assert found.seconds == pytest.approx(12)
 
 
+def test_on_a_machine_that_knows_nothing_nothing_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(locations, "SHIPPED", tmp_path / "nothing shipped")
+    found = estimate(CONTENT, tmp_path / "nowhere", 2)
+    assert (found.jobs, found.known, found.seconds) == (6, 0, 0)
+    assert found.unmeasured == found.parts
+
+
 def test_another_plan_knows_none_of_its_jobs(cache):
     content = CONTENT | {"training": {"models": ["cnn"], "epochs": 10}}
     found = estimate(content, cache, 2)

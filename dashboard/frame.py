@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import format as write
 from dashboard.studies import Study
+from dashboard.workers import start_early
 from dashboard.worth import DISCLAIMER, describe_protocol
 
 NAME = "EDAC Explorer"
@@ -41,6 +42,7 @@ def begin(script: str) -> None:
     """Set a page of `PAGES` up and draw the navigation and its title; call it first."""
     (page,) = [page for page in PAGES if page.script == script]
     st.set_page_config(page_title=f"{page.title} - {NAME}", layout="wide")
+    start_early()
     with st.sidebar:
         for other in PAGES:
             st.page_link(other.script, label=other.title, icon=other.icon)

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from edac_core.apart import Workers
+from edac_core.errors import EdacError
+from edac_core.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from edac_core.listening import Heard
 
+PROCESSES = 2
 DECODING_SECONDS = 10
+FIRST_PAGE_SECONDS = 3
+"""The first page has the machine to itself for so long."""
+
+_REHEARSAL_SECONDS = 120
 
 
 @st.cache_resource(show_spinner=False)
 def workers() -> Workers:
     """Return the worker processes that all sessions of this server share."""
-    return Workers(processes=2)
+    return Workers(processes=PROCESSES)
+
+
+@st.cache_resource(show_spinner=False)
+def start_early() -> list[threading.Timer]:
+    """Have all workers import what most calls need, in the background, before anybody asks."""
+    timers = [threading.Timer(FIRST_PAGE_SECONDS, _rehearse, [workers()]) for _ in range(PROCESSES)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    return timers
+
+
+def _rehearse(pool: Workers) -> None:
+    # Who asks for the real thing will be told what is wrong.
+    with contextlib.suppress(EdacError):
+        pool.call(rehearse, seconds=_REHEARSAL_SECONDS)
 
 
 def decoded(data: bytes, *, sha256: str, name: str) -> Heard:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from dashboard import frame
 from edac_core import locations
 from edac_core.measure.discrimination import auc_interval, auc_within, decide, youden_threshold
 from edac_core.measure.latency import Latency
@@ -138,6 +139,12 @@ def build_study(
                         levels=levels, precisions=precisions)  # fmt: skip
     store.claim(name, keys)
     store.close()
+
+
+@pytest.fixture(autouse=True)
+def no_rehearsal(monkeypatch):
+    """Leave the machine to the tests: workers import what they need when they need it."""
+    monkeypatch.setattr(frame, "start_early", lambda: None)
 
 
 @pytest.fixture(scope="session")

@@ -209,7 +209,9 @@ def _decode_with_av(stream: BinaryIO, *, name: str, limits: Limits) -> Sound:
 
 
 def _undecodable(name: str) -> AudioError:
-    return AudioError(f"{name} cannot be decoded as audio: use WAV, FLAC, MP3, Ogg, WebM or M4A.")
+    return AudioError(
+        f"{name} cannot be decoded as audio: export it again as WAV, FLAC, MP3, Ogg, WebM or M4A."
+    )
 
 
 def _refuse_by_container(container: "InputContainer", *, name: str, limits: Limits) -> None:
@@ -250,19 +252,19 @@ def _joined(blocks: list[Sound], *, name: str) -> Sound:
 def _refuse_shape(sample_rate: int, channels: int, *, name: str, limits: Limits) -> None:
     if not limits.min_sample_rate <= sample_rate <= limits.max_sample_rate:
         raise AudioError(
-            f"{name} is sampled at {sample_rate} Hz: resample it to between "
-            f"{limits.min_sample_rate} and {limits.max_sample_rate} Hz."
+            f"{name} is sampled at {sample_rate:,} Hz: resample it to between "
+            f"{limits.min_sample_rate:,} and {limits.max_sample_rate:,} Hz."
         )
     if channels > limits.max_channels:
         raise AudioError(
-            f"{name} has {channels} channels: mix it down to {limits.max_channels} or fewer."
+            f"{name} has {channels:,} channels: mix it down to {limits.max_channels} or fewer."
         )
 
 
 def _refuse_longer(seconds: float, *, name: str, limits: Limits) -> None:
     if seconds > limits.max_seconds:
         raise AudioError(
-            f"{name} is longer ({seconds:.1f} s) than the {limits.max_seconds:g} s accepted: "
+            f"{name} lasts {seconds:,.1f} s, longer than the {limits.max_seconds:g} s accepted: "
             "cut it into shorter recordings."
         )
 

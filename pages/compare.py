@@ -45,9 +45,10 @@ WARNING = (
     "negative. On coughs from anywhere else, such as yours, nobody has measured what it is worth, "
     "and it is likely less than there:"
 )
-FAULTLESS = "Nothing wrong found: not silent, short, clipped, narrow-band or mostly noise."
+FAULTLESS = "Nothing wrong found: neither silent nor short, clipped, narrow-band or mostly noise."
 COLUMNS = {
     "title": st.column_config.TextColumn("Variant", width=160),
+    "decision": st.column_config.TextColumn("Decision", width=75),
     "probability": st.column_config.NumberColumn(
         "Probability", format="%.3f", width=85, help="Of the positive class"
     ),
@@ -56,7 +57,6 @@ COLUMNS = {
         help="Its own operating point: where sensitivity plus specificity is best on the "
         "validation recordings (Youden)",
     ),
-    "decision": st.column_config.TextColumn("Decision", width=75),
     "difference": st.column_config.NumberColumn(
         "Difference", format="%+.3f", width=82, help="From the probability of the float32 baseline"
     ),
@@ -188,10 +188,16 @@ def ask(question: Question) -> Hearing | None:
 
 
 def draw_sound(recording: Recording, heard: Heard, *, origin: str) -> None:
-    """Draw the player, what is wrong with the recording, and its waveform."""
+    """Draw the player, what is wrong with the recording, and its waveform if it has one."""
     st.markdown(f"**{write.literally(recording.name)}**  \n{origin}")
     draw_player(heard.waveform, alt=f"The recording {recording.name}")
     draw_quality(heard)
+    if heard.quality.usable:
+        draw_waveform(heard)
+
+
+def draw_waveform(heard: Heard) -> None:
+    """Draw how loud it is, and when."""
     peak = max(float(abs(heard.waveform).max()), QUIETEST_PEAK) * AIR
     wave = signal.envelope(heard.waveform, sample_rate=SAMPLE_RATE)
     st.plotly_chart(
@@ -206,15 +212,14 @@ def draw_quality(heard: Heard) -> None:
     """Say what is wrong with a recording, and how it was stored."""
     facts = heard.quality.facts
     channels = "mono" if heard.channels == 1 else f"{heard.channels} channels"
-    stored = (
-        f"{heard.seconds:.2f} s, {channels}, stored at {heard.stored_sample_rate:,} Hz; 99 % of "
-        f"its energy below {facts.bandwidth_hz:,.0f} Hz."
-    )
+    stored = f"{heard.seconds:.2f} s, {channels}, stored at {heard.stored_sample_rate:,} Hz"
+    if heard.quality.usable:
+        stored += f"; 99 % of its energy below {facts.bandwidth_hz:,.0f} Hz"
     lines = [
         f":orange-badge[{finding.kind.capitalize()}] {write.literally(finding.sentence)}"
         for finding in heard.quality.findings
     ] or [f":green-badge[Quality] {FAULTLESS}"]
-    st.markdown("\n\n".join([*lines, f":small[{stored}]"]))
+    st.markdown("\n\n".join([*lines, f":small[{stored}.]"]))
 
 
 def draw_answers(answered: pd.DataFrame) -> None:

@@ -176,15 +176,25 @@ def eight_hours():
     return file.getvalue()
 
 
+def test_of_what_cannot_be_judged_nothing_is_drawn_or_measured(shipped):
+    test = open_page(compared=INT8)
+    upload(test, wav(np.array([0.5])))
+    assert not test.exception
+    assert "a cough does not fit in less than 100 ms" in said(test)
+    assert "There is nothing here for a network to judge." in said(test)
+    assert "energy below" not in said(test)
+    assert not charts(test)
+
+
 def test_bad_recordings_are_a_sentence_and_the_next_is_heard(shipped):
     test = open_page(compared=INT8)
     bad = {
         "is an empty file": b"",
         "cannot be decoded as audio": COUGH[:30],
-        "cannot be decoded as audio: use": b"%PDF-1.7 not a sound at all" * 100,
-        "is longer (28800.0 s) than the 300 s accepted": eight_hours(),
+        "cannot be decoded as audio: export it again as WAV": b"%PDF-1.7 not a sound at all" * 100,
+        "lasts 28,800.0 s, longer than the 300 s accepted": eight_hours(),
         "holds values that are not finite": wav(np.array([0.1, np.nan] * 9_000)),
-        "has 1024 channels": wav(np.zeros((9, 1_024))),
+        "has 1,024 channels": wav(np.zeros((9, 1_024))),
     }
     for sentence, data in bad.items():
         upload(test, data, "../../\u202e<b>x</b>.wav")

@@ -98,7 +98,7 @@ def choose_recording(sets: Sets | None = None) -> Recording | None:
     st.session_state.setdefault(_FROM, SAMPLE)
     left, right = st.columns([3, 5])
     how = left.segmented_control(
-        "Where from", [SAMPLE, UPLOAD, MICROPHONE], key=_FROM, required=True
+        "Recording from", [SAMPLE, UPLOAD, MICROPHONE], key=_FROM, required=True
     )
     try:
         with right:
@@ -136,7 +136,7 @@ def _sample(sets: Sets | None) -> Recording:
     left, right = st.columns([2, 5])
     names = sorted(datasets_here(), key=lambda name: sets is not None and name != sets.dataset)
     address.settle(DATASET, names, default=names[0])
-    dataset = left.selectbox("From", names, key=DATASET.key, on_change=address.touch)
+    dataset = left.selectbox("Data set", names, key=DATASET.key, on_change=address.touch)
     titles = _titles(dataset, sets)
     address.settle(RECORDING, list(titles), default=next(iter(titles)))
     chosen = right.selectbox(

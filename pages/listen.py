@@ -53,7 +53,7 @@ def draw_change(recording: Recording | None) -> None:
     amounts = pick_amounts(selection)
     frame.draw_problems(address.complaints())
     address.write((*FIELDS, *fields_in_address()))
-    st.caption(selection.describe())
+    st.markdown(f":small[{selection.describe()}]")
     if recording is not None:
         draw_recording(recording, selection, amounts, frontend=frontend)
 
@@ -211,7 +211,7 @@ def draw_charts(before: Preview, after: Preview) -> None:
                 figure, height=row.height, key=f"{row.name} {side}", config=CONFIG,
                 alt=f"{side} augmentation: {row.question}",
             )  # fmt: skip
-    st.caption(before_after.explain_input(before))
+    st.markdown(f":small[{before_after.explain_input(before)}]")
 
 
 main()

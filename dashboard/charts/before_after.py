@@ -167,7 +167,7 @@ def _coefficient_inputs(before: Preview, after: Preview) -> Pictures:
     frames, count = both[0].shape
     return Pictures(
         f"what does the network get? {frames} x {count} numbers", (pictures[0], pictures[1]),
-        signal.colour_legend(_decibels(low), _decibels(high)), _INPUT_HEIGHT,
+        signal.colour_legend(_whole(low), _whole(high)), _INPUT_HEIGHT,
     )  # fmt: skip
 
 
@@ -192,7 +192,11 @@ def _time_title(preview: Preview) -> str:
 
 
 def _decibels(value: float) -> str:
-    return f"{value:.0f} dB".replace("-", "\N{MINUS SIGN}")
+    return f"{_whole(value)} dB"
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _wave_row(pair: Waves, *, ink: str | None) -> Row:

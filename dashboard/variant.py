@@ -123,7 +123,8 @@ def _of_run(network: Network, row: pd.Series, number: str) -> pd.Series | None:
 _AUC_HELP = (
     "Area under the ROC curve: how often a positive recording scores above a negative one; 0.5 is "
     "guessing. Of this file on its run's test recordings; **±** is half the 95 % confidence "
-    "interval (DeLong). What many runs say together stands on the page Trade-offs."
+    "interval (DeLong). One run cannot tell whether a small difference from the baseline is more "
+    "than chance; what all runs say together stands on the page Trade-offs."
 )
 _UAR_HELP = (
     "Unweighted average recall: the mean of sensitivity and specificity, at this file's own "

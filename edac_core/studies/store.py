@@ -288,7 +288,8 @@ class Store:
         """
         chosen = "" if jobs is None else _OF_JOBS
         keys = () if jobs is None else (_json(list(jobs)),)
-        frame = self._query(_VARIANTS.format(chosen=chosen), (study, *keys))
+        # Where nothing is measured yet, a column is all None and would not be one of numbers.
+        frame = self._query(_VARIANTS.format(chosen=chosen), (study, *keys)).astype(_MEASURED_LATER)
         models = str(self._models)
         frame["has_model"] = [
             os.access(f"{models}/{sha}{_SUFFIX}", os.R_OK) for sha in frame["sha256"]
@@ -303,7 +304,9 @@ class Store:
         """
         chosen = "" if jobs is None else _OF_JOBS
         keys = () if jobs is None else (_json(list(jobs)),)
-        return self._query(_GROUPS.format(chosen=chosen), (study, *keys))
+        return self._query(_GROUPS.format(chosen=chosen), (study, *keys)).astype(
+            _ONE_CLASS_HAS_NONE
+        )
 
     def failures(self, study: str) -> pd.DataFrame:
         """Return job, config, reason and when of the jobs that failed."""
@@ -575,6 +578,9 @@ LEFT JOIN latencies AS newest ON newest.variant = variants.key AND NOT EXISTS (
   AND (other."when", other.machine_id) > (newest."when", newest.machine_id)
 )
 """
+
+_MEASURED_LATER = dict.fromkeys(("latency_ms", "latency_p95_ms", "baseline_latency_ms"), float)
+_ONE_CLASS_HAS_NONE = dict.fromkeys(("auc", "auc_low", "auc_high"), float)
 
 _VARIANTS = f"""
 SELECT variants.key, variants.job, jobs.split,

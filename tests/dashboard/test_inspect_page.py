@@ -1,5 +1,6 @@
 import json
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -220,3 +221,16 @@ def test_a_recording_of_another_version_is_refused(monkeypatch, tmp_path):
 def test_a_study_that_does_not_say_what_it_used_is_refused():
     with pytest.raises(DataError, match="does not say which recordings"):
         flips.sound_of(study_of(""), "r")
+
+
+@pytest.mark.parametrize("view", ["made-of", "decides", "changed"])
+def test_a_study_that_has_measured_no_latency_yet_is_shown(stores, tmp_path, made_up, view):
+    folder = tmp_path / "without-latencies"
+    shutil.copytree(made_up, folder)
+    with closing(sqlite3.connect(folder / "studies.sqlite")) as connection:
+        connection.execute("DELETE FROM latencies")
+        connection.commit()
+    stores(shipped=folder)
+    test = open_page(view=view)
+    assert not test.exception
+    assert metric(test, "Latency").value == "not measured"

@@ -126,7 +126,15 @@ def test_the_newest_latency_counts(filled):
 
 
 def test_without_measurement_latency_is_missing(filled):
-    assert filled.variants("study")["latency_ms"].isna().all()
+    for jobs in (None, ["two"]):
+        latencies = filled.variants("study", jobs=jobs).filter(like="latency")
+        assert latencies.isna().all(axis=None)
+        assert {kind.kind for kind in latencies.dtypes} == {"f"}
+
+
+def test_groups_of_one_class_have_numbers_that_are_missing(filled):
+    filled._database.execute("UPDATE groups SET auc = NULL, auc_low = NULL, auc_high = NULL")
+    assert filled.groups("study")["auc"].dtype == float
 
 
 def test_a_study_counts_its_jobs(filled):

@@ -45,7 +45,7 @@ class _Offer:
     key: str
 
     def model(self) -> bytes:
-        return read_model(self.study, str(self.variant["sha256"]))
+        return _model(self.study, self.study.shelf.folder, str(self.variant["sha256"]))
 
     def bundle(self) -> bytes:
         study = self.study
@@ -189,8 +189,14 @@ def _try(content: Callable[[], bytes], place: str) -> None:
         st.session_state[place] = str(error)
 
 
-# The browser asks for the bytes while the page finds out whether they can be had: they are made
-# once, and both hear of the same failure.
+# The browser asks for the bytes while the page finds out whether they can be had: they are unpacked
+# once, and not kept for longer than that takes.
+@st.cache_resource(max_entries=1, ttl=60, show_spinner=False)
+def _model(_study: Study, folder: str, sha256: str) -> bytes:  # noqa: ARG001 - for the cache
+    return read_model(_study, sha256)
+
+
+# As above; and both hear of the same failure.
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _bundle(shelf: Shelf, study: str, variant: str, name: str) -> bytes | EdacError:
     try:

@@ -2,6 +2,7 @@
 """The export control by itself: what it offers, and what it says when it cannot."""
 
 import functools
+import hashlib
 import io
 import shutil
 import zipfile
@@ -19,6 +20,7 @@ from edac_core.locations import SHIPPED
 def no_bundle_from_before():
     yield
     export._bundle.clear()
+    export._model.clear()
 
 
 @pytest.fixture
@@ -115,6 +117,20 @@ def test_it_is_made_once_for_page_and_browser(shipped, offered, monkeypatch):
     test.get("download_button")[1].click().run()
     assert offered["Download bundle"][1]() == b"bundle"
     assert len(calls) == 1
+
+
+def test_the_file_is_unpacked_once_for_page_and_browser(shipped, offered, monkeypatch):
+    read, unpacked = export.read_model, []
+
+    def _counting(study, sha256):
+        unpacked.append(sha256)
+        return read(study, sha256)
+
+    monkeypatch.setattr(export, "read_model", _counting)
+    test = run(of_a_network)
+    test.get("download_button")[0].click().run()
+    assert hashlib.sha256(offered["Download .tflite"][1]()).hexdigest() == unpacked[0]
+    assert len(unpacked) == 1
 
 
 def test_a_bundle_that_takes_too_long_is_a_sentence_to_page_and_browser(

@@ -16,7 +16,7 @@ from dashboard.metrics import cells
 from dashboard.studies import read_two
 from edac_core.studies.select import Paired
 
-HEIGHT = 416
+HEIGHT = 460
 PIN = Field("pin", "pinned variant")
 _PARTS = ("model", "precision", "schedule", "sparsity")
 _NOTHING = (
@@ -49,8 +49,8 @@ def draw_pinned(network: Network, shown: pd.Series, pinned: pd.Series | None) ->
         title.markdown("**Two variants side by side**", help=_HELP)
         with button:
             _draw_button(shown, pinned)
-        st.markdown(_table(network, shown, pinned))
         st.markdown(_NOTHING if pinned is None else _difference(network, shown, pinned))
+        st.markdown(_table(network, shown, pinned))
 
 
 def _draw_button(shown: pd.Series, pinned: pd.Series | None) -> None:
@@ -128,9 +128,9 @@ def _sentence(paired: Paired) -> str:
     amount = f"Shown less pinned, within {runs}: AUC **{write.difference(paired.difference)}**"
     if not math.isfinite(paired.low):
         return f"{amount}; one run leaves the interval open."
-    noise = ", **n.s.**" if paired.low <= 0 <= paired.high else ""
+    end = ", **n.s.**" if paired.low <= 0 <= paired.high else "."
     low, high = write.difference(paired.low), write.difference(paired.high)
-    return f"{amount} (95 % interval {low} to {high}){noise}."
+    return f"{amount} (95 % interval {low} to {high}){end}"
 
 
 def _mcnemar(p_value: float) -> str:

@@ -270,13 +270,16 @@ def _steps(chart: SparsityCurves) -> str:
 def _levels_axis(levels: tuple[float, ...], *, title: str) -> dict[str, Any]:
     last = len(levels) - 1
     labelled = set(np.linspace(0, last, min(len(levels), MOST_LABELS)).round().astype(int).tolist())
-    marked_steps = list(range(len(levels))) if last < MOST_MARKS else sorted(labelled)
+    many = last >= MOST_MARKS
+    marked_steps = sorted(labelled) if many else list(range(len(levels)))
     return {
         "title": {"text": title},
         "range": [-0.5, last + 0.5],
         "tickvals": marked_steps,
         "ticktext": [
-            write.per_cent_in_address(levels[step]) if step in labelled else ""
+            write.per_cent_in_address(round(levels[step], 3 if many else 9))
+            if step in labelled
+            else ""
             for step in marked_steps
         ],
         "ticks": "outside",
@@ -317,7 +320,9 @@ def _band(chart: SparsityCurves, series: str) -> go.Scatter:
 def _line(chart: SparsityCurves, series: str) -> go.Scatter:
     look = {"color": precision_look(chart.precision).colour}
     dash = schedule_look(series).dash
-    return _series(chart, series, line={**look, "dash": dash}, marker={**look, "size": 5})
+    mode = "lines" if chart.together > 1 else "lines+markers"
+    line, marker = {**look, "dash": dash}, {**look, "size": 5}
+    return _series(chart, series, line=line, marker=marker, mode=mode)
 
 
 def _paper(chart: SparsityCurves) -> go.Scatter:
@@ -334,7 +339,7 @@ def _series(
     *,
     line: Mapping[str, Any],
     marker: Mapping[str, Any],
-    mode: str = "lines+markers",
+    mode: str,
 ) -> go.Scatter:
     shown = chart.series(series)
     return go.Scatter(

@@ -60,6 +60,9 @@ def test_neighbours_among_very_many_levels_are_one_point():
     figure = draw_sparsity_curves(chart, last=True)
     assert figure.layout.xaxis.title.text.endswith("; a point is the mean of 5")
     assert len(figure.layout.xaxis.tickvals) == 9
+    assert figure.layout.xaxis.ticktext[1] == "12.5"
+    (drawn_line,) = figure.select_traces({"name": "polynomial"})
+    assert (drawn_line.mode, len(drawn_line.x)) == ("lines", 200)
     # The slider stands on a level of its own all the same.
     point = chart.point(schedule="polynomial", sparsity=0.006)
     assert point[["position", "value"]].to_numpy().tolist() == [[6, 1994]]

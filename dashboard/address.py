@@ -92,7 +92,8 @@ def settle_many(field: Field, options: Sequence[str], *, default: Sequence[str])
         unknown = [part for part in parts if part not in options]
         if unknown and state[_BY_LINK]:
             _complain(field, options, unknown[0])
-        state[field.key] = [part for part in parts if part in options] or list(default)
+        known = [part for part in parts if part in options]
+        state[field.key] = list(default) if parts and not known else known
     shown = [part for part in state.get(field.key, default) if part in options]
     if not shown and state.get(field.key, default):
         shown = list(default)

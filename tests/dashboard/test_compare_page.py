@@ -164,6 +164,14 @@ def test_nothing_chosen_says_what_to_do(shipped):
     assert not test.dataframe
 
 
+def test_a_link_of_who_chose_nothing_shows_nothing(shipped):
+    test = open_page(compared="")
+    assert not test.exception
+    assert "Choose some variants above" in said(test)
+    assert not test.dataframe
+    assert address(test)["compared"] == ""
+
+
 def wav(samples, rate=22_050):
     file = io.BytesIO()
     soundfile.write(file, samples, rate, "FLOAT", format="WAV")

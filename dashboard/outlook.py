@@ -27,7 +27,6 @@ POLYNOMIAL = "polynomial"
 _SOURCES = {
     "studies": "as many as in earlier studies of these recordings",
     "recordings": "counted before the audit",
-    "": "whose number is not known, since the recordings are not here",
 }
 _KINDS = {"baseline": "baseline", "level": "pruned"}
 
@@ -79,17 +78,20 @@ def never_pruned(plan: Plan, parts: Sequence[Part]) -> list[str]:
 
 def grounds(found: Estimate) -> str:
     """Say in a few sentences what an estimate rests on."""
-    examples = [part.examples for part in found.parts if part.examples is not None]
-    number = " to ".join(f"{count:,}" for count in sorted({*_ends(examples)}))
-    sentences = [
-        f"It rests on {found.measurements} finished jobs on this machine, scaled by epochs and "
-        f"training examples ({number}, {_SOURCES[found.counted_in]})." if number else
-        f"It would be scaled by training examples, {_SOURCES['']}.",
-        *[f"{part.title}, {_KINDS[part.kind]}: {NOT_MEASURED} on this machine."
-          for part in found.unmeasured if not part.measurements],
-        "Preparing the recordings and timing the variants come on top.",
-    ]  # fmt: skip
-    return " ".join(sentences)
+    counts = [part.examples for part in found.parts if part.examples is not None]
+    if not counts:
+        sentences = ["Time depends on the recordings, which are not here to be counted."]
+    elif found.measurements:
+        number = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
+        sentences = [
+            f"It rests on {found.measurements} finished jobs on this machine, scaled by epochs and "
+            f"training examples ({number}, {_SOURCES[found.counted_in]})."
+        ]
+    else:
+        sentences = []
+    if never := _never_measured(found.parts):
+        sentences.append(f"{NOT_MEASURED.capitalize()} on this machine: {', '.join(never)}.")
+    return " ".join([*sentences, "Preparing the recordings and timing the variants come on top."])
 
 
 def table(parts: Sequence[Part]) -> pd.DataFrame:
@@ -98,9 +100,9 @@ def table(parts: Sequence[Part]) -> pd.DataFrame:
         {
             "Network": [part.title for part in parts],
             "Jobs": [f"{part.jobs} {_KINDS[part.kind]}" for part in parts],
-            "Finished": [part.known for part in parts],
+            "Time a job": [_seconds(part) for part in parts],
             "Epochs": [_epochs(part) for part in parts],
-            "A job": [_seconds(part) for part in parts],
+            "Finished": [part.known for part in parts],
             "Measured": [part.measurements for part in parts],
         }
     )
@@ -129,8 +131,17 @@ def _workers(count: int) -> str:
     return "1 worker" if count == 1 else f"{count} workers"
 
 
-def _ends(counts: Sequence[int]) -> Sequence[int]:
-    return (min(counts), max(counts)) if counts else ()
+def _never_measured(parts: Sequence[Part]) -> list[str]:
+    """Name the networks of which no job was finished here, or none of a kind."""
+    kinds: dict[str, list[str]] = {}
+    for part in parts:
+        if part.missing and not part.measurements:
+            kinds.setdefault(part.title, []).append(_KINDS[part.kind])
+    of_all = {title: [part for part in parts if part.title == title] for title in kinds}
+    return [
+        title if len(found) == len(of_all[title]) else f"{title} ({found[0]})"
+        for title, found in kinds.items()
+    ]
 
 
 def _epochs(part: Part) -> str:

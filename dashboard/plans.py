@@ -156,7 +156,10 @@ def missing_data(plan: Plan) -> str | None:
         return None
     if name == _FOLDER:
         return "Say where the CSV file is that lists your recordings."
-    return f"The recordings of {_TITLES[name]} are not on this machine. To fetch them, run:"
+    return (
+        f"The recordings of {_TITLES[name]} are not on this machine. To fetch them, or to be told "
+        "how, run:"
+    )
 
 
 def _fill_chosen() -> None:
@@ -261,12 +264,12 @@ def _draw_networks() -> None:
             help="Each is another start of the training; the papers vary this one.",
         )  # fmt: skip
         st.number_input(
-            "Epochs", 1, 10_000, None, key="plan_epochs", placeholder="as in the paper",
+            "Epochs", 1, 10_000, None, key="plan_epochs", placeholder="paper's",
             help="Most epochs of a baseline's training; empty: as the network's paper did.",
         )  # fmt: skip
         st.number_input(
             "Fine-tuning epochs", 1, 10_000, None, key="plan_tuning_epochs",
-            placeholder="as in the paper",
+            placeholder="paper's",
             help="Epochs of training while a level is pruned; empty: as the network's paper did.",
         )  # fmt: skip
 
@@ -278,7 +281,7 @@ def _draw_more() -> None:
                 "Folder of the recordings", key="plan_path", placeholder="where they are looked for"
             )
         st.number_input(
-            "Patience", 1, 10_000, None, key="plan_patience", placeholder="as in the paper",
+            "Patience", 1, 10_000, None, key="plan_patience", placeholder="paper's",
             help="Epochs without a lower validation loss after which a baseline stops.",
         )  # fmt: skip
         st.segmented_control(

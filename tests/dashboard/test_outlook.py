@@ -44,19 +44,24 @@ def test_grounds_say_what_an_estimate_rests_on():
 
 
 def test_grounds_name_what_was_never_measured():
-    found = estimate(BASELINE, part(title="Dense A", seconds=None, measurements=0))
-    assert "Dense A, pruned: not measured yet on this machine." in grounds(found)
+    dense = {"title": "Dense A", "seconds": None, "measurements": 0}
+    found = estimate(BASELINE, UNMEASURED, part("baseline", **dense), part(**dense))
+    assert "Not measured yet on this machine: CNN (pruned), Dense A." in grounds(found)
+
+
+def test_grounds_of_nothing_do_not_boast():
+    assert "rests on" not in grounds(estimate(UNMEASURED))
 
 
 def test_grounds_say_that_recordings_are_not_here():
     found = estimate(part(examples=None, seconds=None), counted_in="")
-    assert "whose number is not known, since the recordings are not here" in grounds(found)
+    assert "the recordings, which are not here to be counted" in grounds(found)
 
 
 def test_the_table_has_a_row_a_network_and_kind():
     rows = table([BASELINE, part(), UNMEASURED, part(examples=None, seconds=None)])
     assert list(rows["Epochs"]) == ["about 87 of 200", "3", "3", "3"]
-    assert list(rows["A job"]) == ["600 s", "40 s", "not measured yet", "unknown"]
+    assert list(rows["Time a job"]) == ["600 s", "40 s", "not measured yet", "unknown"]
     assert list(rows["Jobs"])[:2] == ["1 baseline", "6 pruned"]
 
 

@@ -42,7 +42,8 @@ def begin(script: str) -> None:
     """Set a page of `PAGES` up and draw the navigation and its title; call it first."""
     (page,) = [page for page in PAGES if page.script == script]
     st.set_page_config(page_title=f"{page.title} - {NAME}", layout="wide")
-    start_early()
+    if page is PAGES[0]:
+        start_early()  # Other pages start workers themselves, for what they need.
     with st.sidebar:
         for other in PAGES:
             st.page_link(other.script, label=other.title, icon=other.icon)

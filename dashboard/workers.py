@@ -30,13 +30,20 @@ def workers() -> Workers:
 
 
 @st.cache_resource(show_spinner=False)
-def start_early() -> list[threading.Timer]:
+def start_early() -> threading.Timer:
     """Have all workers import what most calls need, in the background, before anybody asks."""
-    timers = [threading.Timer(FIRST_PAGE_SECONDS, _rehearse, [workers()]) for _ in range(PROCESSES)]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    return timers
+    timer = threading.Timer(FIRST_PAGE_SECONDS, _rehearse_all, [workers()])
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _rehearse_all(pool: Workers) -> None:
+    # Who already uses them is not to wait for a rehearsal between two calls.
+    if pool.used:
+        return
+    for _ in range(PROCESSES):
+        threading.Thread(target=_rehearse, args=(pool,), daemon=True).start()
 
 
 def _rehearse(pool: Workers) -> None:

@@ -49,10 +49,16 @@ class Workers:
 
     def __init__(self, *, processes: int = 2, memory: int = 4 * _GIBIBYTE) -> None:
         self._memory = memory
+        self._used = False
         # The worker that was used last is used next: it has most in its caches.
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(processes):
             self._free.put(None)
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was ever called in them."""
+        return self._used
 
     def call(
         self,
@@ -81,6 +87,7 @@ class Workers:
         EdacError
             If the function raises it.
         """
+        self._used = True
         worker = self._free.get() or _Worker(self._memory)
         kept: _Worker | None = None
         try:

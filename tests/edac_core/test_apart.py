@@ -18,8 +18,10 @@ def workers():
 
 
 def test_a_call_is_made_in_another_process_that_lives_on(workers):
+    assert not workers.used
     first, second = (workers.call(os.getpid, seconds=20) for _ in range(2))
     assert first == second != os.getpid()
+    assert workers.used
 
 
 def test_an_error_of_the_core_comes_back_as_it_is(workers):

@@ -164,9 +164,9 @@ def _ratio(chosen: Chosen, label: str, column: str, *, help_text: str) -> Cell:
 
 
 def _latency(row: pd.Series, baseline: pd.Series | None, *, is_baseline: bool) -> Cell:
-    value = write.milliseconds(row["latency_ms"])
     if not math.isfinite(row["latency_ms"]):
-        return Cell("Latency", value, "not yet", "gray", "measured when a run ends", _LATENCY_HELP)
+        return Cell("Latency", "not yet", "not measured", "gray", "when a run ends", _LATENCY_HELP)
+    value = write.milliseconds(row["latency_ms"])
     note = f"95 % under {write.milliseconds(row['latency_p95_ms'])}"
     if baseline is None:
         change = _ITSELF if is_baseline else "no baseline"

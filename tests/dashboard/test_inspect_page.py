@@ -233,4 +233,4 @@ def test_a_study_that_has_measured_no_latency_yet_is_shown(stores, tmp_path, mad
     stores(shipped=folder)
     test = open_page(view=view)
     assert not test.exception
-    assert metric(test, "Latency").value == "not measured"
+    assert metric(test, "Latency").value == "not yet"

@@ -1,7 +1,7 @@
 """Making the store that comes with the project: whole studies, some of their model files.
 
-``python -m edac_core.studies.ship STUDY ...`` copies studies from this machine's store to
-``cache/shipped``.
+``python -m edac_core.studies.ship STUDY ... --rows-only STUDY ...`` copies studies from this
+machine's store to ``cache/shipped``.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def ship(
     *,
     source: Path,
     target: Path,
+    rows_only: Sequence[str] = (),
     choose: Choice = first_run_of_each_model,
 ) -> int:
     """Copy studies, their rows whole, to a store that is only read from then on.
@@ -61,6 +62,8 @@ def ship(
         Folder of the store that has them.
     target
         Folder of the store to make; one that is there is replaced.
+    rows_only
+        Names of further studies, of which no model file comes along.
     choose
         Says of a study's variants whose model files come along.
 
@@ -76,21 +79,28 @@ def ship(
     """
     with contextlib.closing(Store(source)) as store:
         chosen = {sha for study in studies for sha in _files(store, study, choose)}
+        for study in rows_only:
+            _refuse_unfinished(store, study)
         shutil.rmtree(target, ignore_errors=True)
         (target / "models").mkdir(parents=True)
         store.copy_database(target)
         for sha in sorted(chosen):
             store.model(sha)
             shutil.copy(store.model_path(sha), target / "models")
-    _keep_only(studies, target)
+    _keep_only([*studies, *rows_only], target)
     return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
 
 
 def _files(store: Store, study: str, choose: Choice) -> set[str]:
+    _refuse_unfinished(store, study)
     variants = store.variants(study)
-    if variants.empty or len(store.jobs(study)) < store.planned(study):
-        raise StoreError(f"Study {study!r} is not finished; run its plan to the end first.")
     return set(variants.loc[choose(variants), "sha256"])
+
+
+def _refuse_unfinished(store: Store, study: str) -> None:
+    jobs = len(store.jobs(study))
+    if not jobs or jobs < store.planned(study):
+        raise StoreError(f"Study {study!r} is not finished; run its plan to the end first.")
 
 
 def _keep_only(studies: Sequence[str], target: Path) -> None:
@@ -109,10 +119,16 @@ def main() -> int:
     """Ship the studies named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", nargs="+")
+    parser.add_argument("--rows-only", nargs="+", default=[], help="studies without model files")
     parser.add_argument("--source", type=Path, default=local_cache())
     parser.add_argument("--target", type=Path, default=SHIPPED)
     options = parser.parse_args()
-    size = ship(options.studies, source=options.source, target=options.target)
+    size = ship(
+        options.studies,
+        source=options.source,
+        target=options.target,
+        rows_only=options.rows_only,
+    )
     sys.stdout.write(f"{options.target}: {size / 1e6:.1f} MB\n")
     return 0
 

@@ -41,6 +41,17 @@ def test_the_study_is_the_plan_run_to_its_end(store, variants):
     assert variants["latency_ms"].notna().all()
 
 
+def test_the_study_beside_it_tests_copies_by_the_papers_protocol(store):
+    plan = load_plan(PROJECT / "plans" / "cnn-paper.toml")
+    study = store.studies().set_index("name").loc["cnn-paper"]
+    assert parse_plan(study["plan"]) == plan
+    assert len(store.jobs("cnn-paper")) == sum(len(family.jobs) for family in expand(plan))
+    scores = store.scores(store.variants("cnn-paper")["key"].iloc[0])
+    copies = scores[(scores["set"] == "test") & (scores["copy"] != "")]
+    assert copies["label"].eq(1).all()
+    assert len(copies) > 100
+
+
 def test_the_store_is_small(store):
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*")) <= MOST_BYTES
 

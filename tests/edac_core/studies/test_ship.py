@@ -43,6 +43,16 @@ def test_rows_come_whole_and_files_as_chosen(two_runs, tmp_path):
     copy.close()
 
 
+def test_a_study_may_come_without_files(two_runs, tmp_path):
+    ship(["study"], rows_only=["shipped"], source=two_runs.folder, target=tmp_path / "out")
+    copy = Store(tmp_path / "out", readonly=True)
+    assert copy.studies()["name"].tolist() == ["shipped", "study"]
+    assert copy.variants("study")["has_model"].any()
+    assert not copy.variants("shipped")["has_model"].any()
+    assert len(copy.scores(copy.variants("shipped")["key"].iloc[0])) == 14
+    copy.close()
+
+
 def test_other_studies_and_weights_stay_behind(two_runs, tmp_path):
     ship(["shipped"], source=two_runs.folder, target=tmp_path / "out")
     copy = Store(tmp_path / "out", readonly=True)

@@ -103,11 +103,12 @@ def test_a_run_outlives_its_server_and_ends_within_seconds_and_goes_on(cache, tm
 
 def test_a_run_that_is_refused_says_why(cache):
     content = PLAN.to_dict() | {"data": {"dataset": "folder", "path": "/nowhere/mine.csv"}}
-    launch.start(parse_plan(content), cache=cache)
+    pid = launch.start(parse_plan(content), cache=cache)
     deadline = time.monotonic() + 120
-    while (state := read_run(run_folder(cache, "tiny"))).active:
+    while session_of(pid):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    state = read_run(run_folder(cache, "tiny"))
     assert state.phase == "refused"
     assert "/nowhere/mine.csv cannot be read" in state.step
     assert "edac: /nowhere/mine.csv" in read_log(run_folder(cache, "tiny"))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, choices, finder, frame, pickers, pinned, theme
+from dashboard import address, choices, frame, pickers, theme
 from dashboard import format as write
 from dashboard.charts import CONFIG, tradeoff
 from dashboard.charts import sparsity as curves
@@ -18,7 +18,8 @@ from dashboard.export import draw_download
 from dashboard.metrics import cells, draw_cells
 from dashboard.pickers import pick_network, pick_rest, pick_study
 from dashboard.studies import find_studies
-from dashboard.table import draw_variants
+from dashboard.tradeoffs import finder, pinned
+from dashboard.tradeoffs.table import draw_variants
 from dashboard.worth import draw_worth
 from edac_core.papers import EDAC, SQUEEZE, published_curve
 

@@ -8,15 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, frame
-from dashboard import contestants as choosing
 from dashboard import format as write
-from dashboard import verdicts as asking
 from dashboard.charts import CONFIG, inputs, signal
 from dashboard.charts import drift as drifting
 from dashboard.charts import verdicts as chart_of
 from dashboard.charts.drift import Drift
 from dashboard.choices import MODEL, RUN, STUDY, Network
-from dashboard.contestants import COMPARED
+from dashboard.comparing import contestants as choosing
+from dashboard.comparing import verdicts as asking
+from dashboard.comparing.contestants import COMPARED
+from dashboard.comparing.verdicts import Question
 from dashboard.pickers import pick_network, pick_study
 from dashboard.player import draw_player
 from dashboard.recordings import (
@@ -27,7 +28,6 @@ from dashboard.recordings import (
 )
 from dashboard.studies import find_studies
 from dashboard.theme import ink
-from dashboard.verdicts import Question
 from dashboard.worth import draw_worth
 from edac_core.audio import SAMPLE_RATE
 from edac_core.disturb import DISTURBANCES, Disturbance

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, audited, catalogue, frame, theme
+from dashboard import address, frame, theme
 from dashboard import format as write
-from dashboard.audit_tables import draw_listing, draw_source_table, source_table
-from dashboard.audits import Audited, AuditJob, auditing, audits
-from dashboard.catalogue import DATASET, Choice
+from dashboard.auditing import audited, catalogue
+from dashboard.auditing.audit_tables import draw_listing, draw_source_table, source_table
+from dashboard.auditing.audits import Audited, AuditJob, auditing, audits
+from dashboard.auditing.catalogue import DATASET, Choice
+from dashboard.auditing.sounds import draw_sounds
 from dashboard.charts import CONFIG
 from dashboard.charts import audit as charts
 from dashboard.metrics import draw_cells
-from dashboard.sounds import draw_sounds
 from dashboard.studies import find_studies
 from dashboard.worth import DISCLAIMER
 from edac_core.errors import DataError

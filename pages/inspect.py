@@ -5,19 +5,25 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, decisions, flips, frame, theme, variant
+from dashboard import address, frame, theme
 from dashboard import format as write
 from dashboard.address import Field
 from dashboard.charts import CONFIG, anatomy
 from dashboard.charts import decisions as charts
 from dashboard.choices import FIELDS, PRECISION, RUN, SCHEDULE, SPARSITY, Network
-from dashboard.decisions import Decisions
-from dashboard.dissection import are_measured, measure_operators, read_spreads, read_tensors
 from dashboard.export import draw_export_of
+from dashboard.inspecting import decisions, flips, variant
+from dashboard.inspecting.decisions import Decisions
+from dashboard.inspecting.dissection import (
+    are_measured,
+    measure_operators,
+    read_spreads,
+    read_tensors,
+)
+from dashboard.inspecting.variant import Chosen
 from dashboard.metrics import draw_cells
 from dashboard.pickers import pick_network, pick_rest, pick_study
 from dashboard.studies import find_studies
-from dashboard.variant import Chosen
 from dashboard.worth import draw_worth
 from edac_core.errors import EdacError
 from edac_core.locations import PROJECT

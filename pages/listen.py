@@ -10,7 +10,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import address, frame
 from dashboard.address import Field
-from dashboard.augmentations import (
+from dashboard.charts import CONFIG, before_after
+from dashboard.charts.before_after import SIDES
+from dashboard.listening.augmentations import (
     AUGMENTATIONS,
     WHOLE,
     Selection,
@@ -18,11 +20,9 @@ from dashboard.augmentations import (
     describe_outcome,
     steps_of,
 )
-from dashboard.charts import CONFIG, before_after
-from dashboard.charts.before_after import SIDES
-from dashboard.knobs import Amount, Knob, fit, read_amounts, write_amounts
+from dashboard.listening.knobs import Amount, Knob, fit, read_amounts, write_amounts
+from dashboard.listening.previewing import LONGEST_SECONDS, previewed
 from dashboard.player import draw_player
-from dashboard.previewing import LONGEST_SECONDS, previewed
 from dashboard.recordings import SAMPLE_FIELDS, Recording, choose_recording, fields_in_address
 from dashboard.theme import ink
 from edac_core.errors import EdacError

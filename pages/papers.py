@@ -10,16 +10,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, claims, doubts, frame, theme
+from dashboard import address, frame, theme
 from dashboard.charts import CONFIG
 from dashboard.charts.papers import QUANTITIES, Quantity, comparison, draw_comparison
 from dashboard.choices import MODEL, PRECISION, SCHEDULE, STUDY, Network
-from dashboard.claims import Judged, Shown
 from dashboard.measuring import Measurement, draw_measurement
+from dashboard.papers import claims, doubts
+from dashboard.papers.claims import Judged, Shown
+from dashboard.papers.published import UNITS, Measured, draw_published_table, published_table
+from dashboard.papers.retested import augmented_test_set
+from dashboard.papers.signed_zeros import signed_zeros
 from dashboard.pickers import pick_study
-from dashboard.published import UNITS, Measured, draw_published_table, published_table
-from dashboard.retested import augmented_test_set
-from dashboard.signed_zeros import signed_zeros
 from dashboard.studies import Study, find_studies, read_figures
 from dashboard.theme import PRECISIONS, SCHEDULES, model_title
 from dashboard.worth import draw_worth

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import format as write
-from dashboard import frame, plans, runs
-from dashboard.outlook import draw_outlook
+from dashboard import frame
+from dashboard.running import plans, runs
+from dashboard.running.outlook import draw_outlook
 from dashboard.studies import Study, find_studies
 from edac_core.errors import PlanError
 from edac_core.locations import local_cache

@@ -36,6 +36,7 @@ GLYPHS = {
 _OTHER = "▲"
 _KILO, _MEGA = 1e3, 1e6
 _HOVER_WIDTH = 46
+_BAND_OPACITY = "24"  # As the last digits of a colour.
 _AIR = 0.08
 _NARROWEST_SIZES = math.log10(1.5)
 _STEPS = (
@@ -137,6 +138,28 @@ def ring(chosen: pd.DataFrame, *, x: str, y: str) -> dict[str, Any]:
         "hovertemplate": SENTENCE,
         "cliponaxis": False,
     }  # fmt: skip
+
+
+def deviation_band(line: pd.DataFrame, *, name: str, colour: str) -> go.Scatter:
+    """Return the band of one standard deviation around a line.
+
+    Parameters
+    ----------
+    line
+        With columns position, low and high.
+    name, colour
+        Of the line.
+    """
+    return go.Scatter(
+        name=f"{name}, ± one standard deviation",
+        mode="lines",
+        x=[*line["position"], *line["position"][::-1]],
+        y=[*line["high"], *line["low"][::-1]],
+        line={"width": 0},
+        fill="toself",
+        fillcolor=f"{colour}{_BAND_OPACITY}",
+        hoverinfo="skip",
+    )
 
 
 def paper_of(published: pd.DataFrame) -> str:

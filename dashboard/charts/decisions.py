@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard import format as write
 from dashboard.charts import SENTENCE, Entry, empty_figure, hover_texts, legend
-from dashboard.decisions import Decisions
+from dashboard.inspecting.decisions import Decisions
 from dashboard.theme import CHOSEN_COLOUR, FRONT_COLOUR, precision_look
 from edac_core.measure.curves import Calibration, Confusion, Roc, roc
 from edac_core.measure.discrimination import auc_interval

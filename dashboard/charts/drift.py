@@ -65,7 +65,7 @@ def drift(answers: pd.DataFrame, scores: npt.NDArray[np.float32], *, disturbance
     Parameters
     ----------
     answers : DataFrame
-        Rows of `dashboard.verdicts.answers` that have one.
+        Rows of `dashboard.comparing.verdicts.answers` that have one.
     scores : ndarray
         Shape (variants, strengths), in their order.
     disturbance : str

@@ -17,6 +17,7 @@ from dashboard.charts import (
     NARROWEST_AUC,
     SENTENCE,
     Entry,
+    deviation_band,
     empty_figure,
     hover_texts,
     legend,
@@ -28,7 +29,6 @@ from edac_core.papers import EDAC, SQUEEZE
 
 HERE = "here"
 MOST_LABELS = 7
-_FAINT = "24"  # Opacity, as the last digits of a colour.
 _FEWEST_OF_A_CURVE = 3
 _MARKS = [step * 10**power for power in range(5) for step in (1, 2, 5)]
 _MOST_MARKS = 7
@@ -227,16 +227,7 @@ def _is_curve(chart: Comparison, name: str) -> bool:
 def _band(chart: Comparison, name: str) -> go.Scatter:
     line = chart.series(name).dropna(subset=["low", "high"])
     colour, _, _ = _look(chart, name)
-    return go.Scatter(
-        name=f"{name}, ± one standard deviation",
-        mode="lines",
-        x=[*line["position"], *line["position"][::-1]],
-        y=[*line["high"], *line["low"][::-1]],
-        line={"width": 0},
-        fill="toself",
-        fillcolor=f"{colour}{_FAINT}",
-        hoverinfo="skip",
-    )
+    return deviation_band(line, name=name, colour=colour)
 
 
 def _trace(chart: Comparison, name: str) -> go.Scatter:

@@ -17,6 +17,7 @@ from dashboard.charts import (
     NARROWEST_AUC,
     SENTENCE,
     Entry,
+    deviation_band,
     empty_figure,
     hover_texts,
     legend,
@@ -33,7 +34,6 @@ MOST_LABELS, MOST_MARKS = 9, 60
 MOST_LEVELS = 200
 """Of more levels, neighbours are drawn as one point, their mean."""
 
-_FAINT = "24"  # Opacity, as the last digits of a colour.
 _SAME = 1e-9
 _FEWEST_OF_A_CURVE = 3
 
@@ -304,17 +304,8 @@ def _paper_entry(chart: SparsityCurves) -> Entry:
 
 
 def _band(chart: SparsityCurves, series: str) -> go.Scatter:
-    line = chart.series(series)
-    return go.Scatter(
-        name=f"{series}, ± one standard deviation",
-        mode="lines",
-        x=[*line["position"], *line["position"][::-1]],
-        y=[*line["high"], *line["low"][::-1]],
-        line={"width": 0},
-        fill="toself",
-        fillcolor=f"{precision_look(chart.precision).colour}{_FAINT}",
-        hoverinfo="skip",
-    )
+    colour = precision_look(chart.precision).colour
+    return deviation_band(chart.series(series), name=series, colour=colour)
 
 
 def _line(chart: SparsityCurves, series: str) -> go.Scatter:

@@ -50,7 +50,7 @@ def verdicts(answers: pd.DataFrame) -> Verdicts:
     Parameters
     ----------
     answers : DataFrame
-        Rows of `dashboard.verdicts.answers` that have one.
+        Rows of `dashboard.comparing.verdicts.answers` that have one.
     """
     columns = ["title", "precision", "schedule", "probability", "threshold"]
     sentences = [_sentence(row) for _, row in answers.iterrows()]

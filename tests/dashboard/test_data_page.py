@@ -7,7 +7,7 @@ import streamlit as st
 from faulty import COUNTS, write_faulty
 from streamlit.testing.v1 import AppTest
 
-from dashboard import audits, catalogue
+from dashboard.auditing import audits, catalogue
 
 APP = Path(__file__).parents[2] / "app.py"
 

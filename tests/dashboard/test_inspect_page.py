@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import dissection, flips
+from dashboard.inspecting import dissection, flips
 from dashboard.studies import Shelf, Study
 from edac_core import locations
 from edac_core.datasets import open_dataset

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import outlook, plans
+from dashboard.running import outlook, plans
 from edac_core.locations import PROJECT
 from edac_core.studies import launch
 from edac_core.studies.journal import EVENTS_FILE, LOG_FILE, PROCESS_FILE, ProcessMark, run_folder

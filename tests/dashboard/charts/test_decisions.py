@@ -12,7 +12,7 @@ from dashboard.charts.decisions import (
     draw_roc,
     roc_chart,
 )
-from dashboard.decisions import Decisions
+from dashboard.inspecting.decisions import Decisions
 
 
 def decided(seed, *, n=300, threshold=0.5, labels=None):

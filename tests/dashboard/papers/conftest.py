@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dashboard.claims import Shown, read_studies
+from dashboard.papers.claims import Shown, read_studies
 from dashboard.studies import find_studies
 from edac_core.papers import PUBLISHED_MODELS
 

@@ -3,7 +3,15 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from dashboard.claims import Shown, card, judge_all, judged, plans_for, read_studies, rests_on
+from dashboard.papers.claims import (
+    Shown,
+    card,
+    judge_all,
+    judged,
+    plans_for,
+    read_studies,
+    rests_on,
+)
 from dashboard.studies import Shelf, Study
 from edac_core.papers import PUBLISHED_MODELS
 from edac_core.papers.claims import CLAIMS, Verdict

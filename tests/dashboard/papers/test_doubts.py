@@ -1,6 +1,6 @@
 import pytest
 
-from dashboard.doubts import int8_alone, levels_going_on, speed_of_int8
+from dashboard.papers.doubts import int8_alone, levels_going_on, speed_of_int8
 
 
 def plain(text):

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from dashboard.choices import Network
-from dashboard.published import UNITS, Measured, published_table
+from dashboard.papers.published import UNITS, Measured, published_table
 from dashboard.studies import find_studies, read_figures
 from edac_core.papers import EDAC, SQUEEZE, edac_tables, squeeze_tables
 

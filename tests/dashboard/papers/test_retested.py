@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dashboard.retested import (
+from dashboard.papers.retested import (
     augmented_test_set,
     beside_clean,
     clean_twin,

@@ -1,6 +1,6 @@
-from dashboard import signed_zeros
-from dashboard.claims import Shown
-from dashboard.signed_zeros import file_for_zeros
+from dashboard.papers import signed_zeros
+from dashboard.papers.claims import Shown
+from dashboard.papers.signed_zeros import file_for_zeros
 
 
 def test_a_pruned_file_is_preferred_for_signs_of_zeros(shown):

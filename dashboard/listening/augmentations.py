@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dashboard import format as write
-from dashboard.knobs import Amount, Knob, adjusted, knob_of
+from dashboard.listening.knobs import Amount, Knob, adjusted, knob_of
 from edac_core.audio import SAMPLE_RATE
 from edac_core.augment import WIDEST_MASK, Outcome
 from edac_core.operations import (

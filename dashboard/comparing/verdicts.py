@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import format as write
-from dashboard.contestants import Contestant
+from dashboard.comparing.contestants import Contestant
 from dashboard.recordings import LABELS
 from dashboard.workers import workers
 from edac_core.apart import Workers

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from dashboard import format as write
-from dashboard.claims import Shown, data_set, how_to_run, in_full, judged, plans_for, rests_on
+from dashboard.papers.claims import (
+    Shown,
+    data_set,
+    how_to_run,
+    in_full,
+    judged,
+    plans_for,
+    rests_on,
+)
 from dashboard.studies import Study
 from dashboard.theme import model_title
 from edac_core.papers import published_curve

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from faulty import write_faulty
 
-from dashboard import audits
-from dashboard.audits import AuditJob, Audits, Progress, Source
+from dashboard.auditing import audits
+from dashboard.auditing.audits import AuditJob, Audits, Progress, Source
 from edac_core.apart import Workers
 from edac_core.datasets import open_dataset
 from edac_core.datasets.audit import audit

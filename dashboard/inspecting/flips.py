@@ -15,7 +15,7 @@ from dashboard import format as write
 from dashboard import theme
 from dashboard.charts import CONFIG
 from dashboard.charts.signal import draw_envelope, envelope
-from dashboard.decisions import BROKEN, MENDED, Decisions, flips
+from dashboard.inspecting.decisions import BROKEN, MENDED, Decisions, flips
 from dashboard.player import draw_player
 from dashboard.recordings import Recording
 from dashboard.studies import Study

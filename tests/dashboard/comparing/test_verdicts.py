@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from dashboard import verdicts
-from dashboard.contestants import Contestant
-from dashboard.verdicts import Question
+from dashboard.comparing import verdicts
+from dashboard.comparing.contestants import Contestant
+from dashboard.comparing.verdicts import Question
 from edac_core.verdicts import Hearing, ModelFile, Verdict
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - a table of sentences reads best with a sentence a line
 import pytest
 
-from dashboard.outlook import grounds, headline, never_pruned, table
+from dashboard.running.outlook import grounds, headline, never_pruned, table
 from edac_core.studies.estimate import Estimate, Part
 from edac_core.studies.plan import parse_plan
 

@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
-from dashboard import contestants
 from dashboard.choices import Network
+from dashboard.comparing import contestants
 from dashboard.recordings import Recording, Sets
 from dashboard.studies import find_studies, read_figures
 from edac_core import locations

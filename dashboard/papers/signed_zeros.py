@@ -11,8 +11,8 @@ import pandas as pd
 
 from dashboard import format as write
 from dashboard.choices import Network
-from dashboard.claims import Shown, how_to_run
 from dashboard.measuring import Measurement
+from dashboard.papers.claims import Shown, how_to_run
 from dashboard.studies import Study, read_figures
 from dashboard.theme import model_title
 from edac_core.papers import published_curve

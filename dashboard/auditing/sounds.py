@@ -11,8 +11,8 @@ import streamlit as st
 
 from dashboard import format as write
 from dashboard import frame
-from dashboard.audited import LABEL_NAMES, channels, seconds
-from dashboard.audits import Audited
+from dashboard.auditing.audited import LABEL_NAMES, channels, seconds
+from dashboard.auditing.audits import Audited
 from dashboard.player import draw_player
 from dashboard.recordings import Recording
 from edac_core.datasets.audit import REASONS, SHORTEST_SECONDS, SILENT_DBFS, Audit

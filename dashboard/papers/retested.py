@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from dashboard import format as write
-from dashboard.claims import Shown, data_set, how_to_run, in_full, plans_for, rests_on
-from dashboard.doubts import markdown_table
 from dashboard.measuring import Measurement
+from dashboard.papers.claims import Shown, data_set, how_to_run, in_full, plans_for, rests_on
+from dashboard.papers.doubts import markdown_table
 from dashboard.studies import Study, read_figures
 from dashboard.theme import model_title
 from edac_core.studies import BASELINE

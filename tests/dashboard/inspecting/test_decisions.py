@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from dashboard.decisions import BROKEN, MENDED, Decisions, compare, flips
-from dashboard.flips import describe, shown
+from dashboard.inspecting.decisions import BROKEN, MENDED, Decisions, compare, flips
+from dashboard.inspecting.flips import describe, shown
 from edac_core.measure.significance import McNemar
 
 

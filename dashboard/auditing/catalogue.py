@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import address, frame
 from dashboard import format as write
 from dashboard.address import Field
-from dashboard.audits import Progress
+from dashboard.auditing.audits import Progress
 from dashboard.recordings import SYNTHETIC, datasets_here
 from dashboard.studies import Study
 from edac_core.datasets import DATASETS, canonical, data_root, folder, open_dataset

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.knobs import adjusted, fit, knob_of, read_amounts, write_amounts
+from dashboard.listening.knobs import adjusted, fit, knob_of, read_amounts, write_amounts
 from edac_core.operations import RECIPES, PitchShift, PolarityInversion, TimeStretch, Trim
 
 OPERATIONS = [operation for recipe in RECIPES.values() for operation in recipe]

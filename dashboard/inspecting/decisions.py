@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from dashboard.inspecting.variant import Chosen
 from dashboard.studies import Shelf
-from dashboard.variant import Chosen
 from edac_core.errors import DataError, StoreError
 from edac_core.measure.curves import Calibration, Confusion, calibration, confusion
 from edac_core.measure.discrimination import GroupAuc, auc_within

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dashboard.augmentations import (
+from dashboard.listening.augmentations import (
     AUGMENTATIONS,
     WHOLE,
     Selection,

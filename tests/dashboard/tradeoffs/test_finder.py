@@ -1,8 +1,8 @@
 import pytest
 
 from dashboard.choices import Network, name_variant
-from dashboard.finder import FILE, MEAN, WORST, ZIP, Wish, explain, find, read_limit
 from dashboard.studies import find_studies, read_figures
+from dashboard.tradeoffs.finder import FILE, MEAN, WORST, ZIP, Wish, explain, find, read_limit
 from edac_core.studies.select import Limits
 
 

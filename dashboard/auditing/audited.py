@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import format as write
-from dashboard.audits import Audited
+from dashboard.auditing.audits import Audited
 from dashboard.metrics import Cell
 from edac_core.datasets import Dataset
 from edac_core.datasets.audit import CLIPPED_SHARE

@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from dashboard.audited import channels, listed
-from dashboard.audits import Audited
+from dashboard.auditing.audited import channels, listed
+from dashboard.auditing.audits import Audited
 from edac_core.datasets.audit import Audit
 
 MOST_ROWS = 5_000

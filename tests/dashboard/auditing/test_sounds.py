@@ -1,7 +1,7 @@
 import pytest
 from faulty import COUNTS, write_faulty
 
-from dashboard.sounds import CLIPPED, count, sounds
+from dashboard.auditing.sounds import CLIPPED, count, sounds
 from edac_core.datasets import open_dataset
 from edac_core.datasets.audit import audit
 

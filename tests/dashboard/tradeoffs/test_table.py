@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from dashboard.table import MOST_ROWS, ROWS_OF_MANY, rows_of_table, variant_table
+from dashboard.tradeoffs.table import MOST_ROWS, ROWS_OF_MANY, rows_of_table, variant_table
 from edac_core.studies.select import pareto_front
 
 SUMMARY = pd.DataFrame(

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from faulty import COUNTS, write_faulty
 
-from dashboard import audited
-from dashboard.audit_tables import as_csv, listing, source_table
-from dashboard.audits import Audited
+from dashboard.auditing import audited
+from dashboard.auditing.audit_tables import as_csv, listing, source_table
+from dashboard.auditing.audits import Audited
 from edac_core.datasets import open_dataset
 from edac_core.datasets.audit import Audit, audit
 from edac_core.datasets.recordings import make_dataset

@@ -1,0 +1,1 @@
+"""What the page Compare on a cough alone has."""

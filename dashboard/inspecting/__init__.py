@@ -1,0 +1,1 @@
+"""What the page Inspect a variant alone has."""

@@ -1,0 +1,1 @@
+"""What the page Listen and look alone has."""

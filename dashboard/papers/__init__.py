@@ -1,0 +1,1 @@
+"""What the page Papers alone has."""

@@ -1,0 +1,1 @@
+"""What the page Run a study alone has."""

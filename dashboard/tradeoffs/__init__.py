@@ -1,0 +1,1 @@
+"""What the page Trade-offs alone has."""

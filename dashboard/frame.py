@@ -65,9 +65,11 @@ def draw_progress(sentence: str | None) -> None:
 def nothing_yet() -> None:
     """Say what to do while there is no study."""
     st.info(
-        "There is no study to show yet. Run a plan from the command line, then reload this page:",
+        "There is no study to show yet. Run one on the page below, or from the command line:",
         icon=":material/science:",
     )
+    (run,) = [page for page in PAGES if page.title == "Run a study"]
+    st.page_link(run.script, label=run.title, icon=run.icon)
     st.code("python -m edac_core run plans/quick.toml", language="shell")
 
 

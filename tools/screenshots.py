@@ -34,7 +34,7 @@ WIDTHS = {1440: 900, 390: 844}
 """Widths of the window, and how high it is at least."""
 
 TALLEST = 5_000
-HEAVIEST = 150_000
+HEAVIEST = 300_000
 """A picture gets fewer colours until it has no more bytes than this, or the fewest colours."""
 
 PATIENCE_SECONDS = 300

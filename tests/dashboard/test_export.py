@@ -48,7 +48,7 @@ def of_a_network():
     from dashboard.export import draw_download
     from dashboard.studies import find_studies, read_figures
 
-    study = next(study for study in find_studies()[0] if study.name == "cnn")
+    study = find_studies()[0][0]
     network = Network(study, read_figures(study), "cnn")
     row = network.row(schedule="polynomial", sparsity=0.95, precision="int8")
     draw_download(network, row)
@@ -59,7 +59,7 @@ def of_two_variants():
     from dashboard.export import draw_export_of
     from dashboard.studies import find_studies, read_figures
 
-    study = next(study for study in find_studies()[0] if study.name == "cnn")
+    study = find_studies()[0][0]
     network = Network(study, read_figures(study), "cnn")
     row = network.row(schedule="polynomial", sparsity=0.95, precision="int8")
     for number, (_, variant) in enumerate(network.files(row).iterrows()):

@@ -16,8 +16,7 @@ from dashboard.charts.tradeoff import Tradeoff
 from dashboard.choices import PRECISION, SCHEDULE, SPARSITY, Network
 from dashboard.export import draw_download
 from dashboard.metrics import cells, draw_cells
-from dashboard.pickers import pick_network, pick_rest, pick_study
-from dashboard.studies import find_studies
+from dashboard.pickers import pick_network, pick_rest, pick_study, studies_here
 from dashboard.tradeoffs import finder, pinned
 from dashboard.tradeoffs.table import draw_variants
 from dashboard.worth import draw_worth
@@ -40,10 +39,8 @@ QUANTITIES = (curves.AUC, curves.SIZE, curves.LATENCY)
 def main() -> None:
     """Draw the page."""
     frame.begin("app.py")
-    studies, problems = find_studies()
-    frame.draw_problems(problems)
+    studies = studies_here()
     if not studies:
-        frame.nothing_yet()
         return
     address.arrive(FIELDS)
     above = st.container()

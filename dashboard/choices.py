@@ -90,6 +90,14 @@ class Network:
         seeds = self.measured[["split_seed", "training_seed"]].drop_duplicates()
         return sorted(seeds.itertuples(index=False, name=None))
 
+    @property
+    def run_titles(self) -> dict[str, str]:
+        """What its runs are called, by their number as the address has it."""
+        return {
+            str(number): f"Run {number} (split {split}, seed {seed})"
+            for number, (split, seed) in enumerate(self.runs, start=1)
+        }
+
     @functools.cached_property
     def baseline(self) -> pd.Series | None:
         """The row of the float32 baseline, if it is finished."""

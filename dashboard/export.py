@@ -71,10 +71,7 @@ def draw_download(network: Network, row: pd.Series, *, key: str = "export") -> N
     key : str
         What distinguishes this control from others on the page.
     """
-    names = {
-        str(number): f"Run {number} (split {split}, seed {seed})"
-        for number, (split, seed) in enumerate(network.runs, start=1)
-    }
+    names = network.run_titles
     place, *buttons = st.columns([5, 4, 4], vertical_alignment="bottom")
     number = place.selectbox(
         "Run", list(names), key=RUN.key, format_func=names.__getitem__,

@@ -11,12 +11,21 @@ import streamlit as st
 
 from dashboard import address, choices, frame
 from dashboard.choices import MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
-from dashboard.studies import Study, read_figures
+from dashboard.studies import Study, find_studies, read_figures
 from dashboard.theme import PRECISIONS, SCHEDULES
 from edac_core.errors import StoreError
 from edac_core.studies import BASELINE
 
 _CHOSEN = "_chosen"
+
+
+def studies_here() -> list[Study]:
+    """Return the studies there are; say what is wrong with a store, or how to get a first one."""
+    studies, problems = find_studies()
+    frame.draw_problems(problems)
+    if not studies:
+        frame.nothing_yet()
+    return studies
 
 
 def pick_study(studies: Sequence[Study]) -> Study:

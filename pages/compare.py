@@ -18,7 +18,7 @@ from dashboard.comparing import contestants as choosing
 from dashboard.comparing import verdicts as asking
 from dashboard.comparing.contestants import COMPARED
 from dashboard.comparing.verdicts import Question
-from dashboard.pickers import pick_network, pick_study
+from dashboard.pickers import pick_network, pick_study, studies_here
 from dashboard.player import draw_player
 from dashboard.recordings import (
     SAMPLE_FIELDS,
@@ -26,7 +26,6 @@ from dashboard.recordings import (
     choose_recording,
     fields_in_address,
 )
-from dashboard.studies import find_studies
 from dashboard.theme import ink
 from dashboard.worth import draw_worth
 from edac_core.audio import SAMPLE_RATE
@@ -71,10 +70,8 @@ COLUMNS = {
 def main() -> None:
     """Draw the page."""
     frame.begin("pages/compare.py")
-    studies, problems = find_studies()
-    frame.draw_problems(problems)
+    studies = studies_here()
     if not studies:
-        frame.nothing_yet()
         return
     address.arrive((*FIELDS, *SAMPLE_FIELDS))
     above = st.container()

@@ -22,8 +22,7 @@ from dashboard.inspecting.dissection import (
 )
 from dashboard.inspecting.variant import Chosen
 from dashboard.metrics import draw_cells
-from dashboard.pickers import pick_network, pick_rest, pick_study
-from dashboard.studies import find_studies
+from dashboard.pickers import pick_network, pick_rest, pick_study, studies_here
 from dashboard.worth import draw_worth
 from edac_core.errors import EdacError
 from edac_core.locations import PROJECT
@@ -76,10 +75,8 @@ CALIBRATION_NOTE = (
 def main() -> None:
     """Draw the page."""
     frame.begin("pages/inspect.py")
-    studies, problems = find_studies()
-    frame.draw_problems(problems)
+    studies = studies_here()
     if not studies:
-        frame.nothing_yet()
         return
     address.arrive([*FIELDS, VIEW])
     above = st.container()

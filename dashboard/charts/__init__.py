@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,16 @@ class Entry:
     name: str
     colour: str
     look: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What stands on the vertical axis."""
+
+    column: str
+    question: str
+    axis: Callable[[Iterable[float]], dict[str, Any]]
+    written: Callable[[float], str]
 
 
 def legend(entries: Iterable[Entry]) -> str:

@@ -17,6 +17,7 @@ from dashboard.charts import (
     NARROWEST_AUC,
     SENTENCE,
     Entry,
+    Quantity,
     deviation_band,
     empty_figure,
     hover_texts,
@@ -48,16 +49,6 @@ def _ratio_axis(values: Iterable[float], *, title: str) -> dict[str, Any]:
         "tickvals": shown,
         "ticktext": [f"{mark}x" for mark in shown],
     }
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What stands on the vertical axis."""
-
-    column: str
-    question: str
-    axis: Callable[[Iterable[float]], dict[str, Any]]
-    written: Callable[[float], str]
 
 
 def _score(name: str) -> Callable[[Iterable[float]], dict[str, Any]]:

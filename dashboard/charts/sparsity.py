@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from dashboard.charts import (
     NARROWEST_AUC,
     SENTENCE,
     Entry,
+    Quantity,
     deviation_band,
     empty_figure,
     hover_texts,
@@ -36,16 +37,6 @@ MOST_LEVELS = 200
 
 _SAME = 1e-9
 _FEWEST_OF_A_CURVE = 3
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What stands on the vertical axis."""
-
-    column: str
-    question: str
-    axis: Callable[[Iterable[float]], dict[str, Any]]
-    written: Callable[[float], str]
 
 
 AUC = Quantity(

@@ -72,12 +72,9 @@ def runs_here(network: Network) -> list[str]:
 def pick_run(network: Network, numbers: Sequence[str]) -> str:
     """Let the viewer choose one of the runs that have files here."""
     address.settle(RUN, numbers, default=numbers[0])
-    titles = {
-        str(number): f"Run {number} (split {split}, seed {seed})"
-        for number, (split, seed) in enumerate(network.runs, start=1)
-    }
     chosen = st.selectbox(
-        "Run", numbers, key=RUN.key, format_func=titles.__getitem__, on_change=address.touch,
+        "Run", numbers, key=RUN.key, format_func=network.run_titles.__getitem__,
+        on_change=address.touch,
         help="Each run divided the recordings and trained its own network; only runs whose model "
         "files are in the store can be asked.",
     )  # fmt: skip

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from edac_core.models.spec import ModelSpec
+from edac_core.models.spec import ModelSpec, scaled
 
 INPUT_SHAPE = (302, 15, 1)
 
 
-def build() -> Any:
+def build(*, width: float = 1.0) -> Any:
     """Build the CNN: 302 x 15 x 1 MFCC in, probability of the positive class out.
 
     Batch normalisation stands before the ReLU of the second convolution, as in EDAC's
@@ -17,10 +17,15 @@ def build() -> Any:
     of the same weights. The activity regularisers of the original are left out, as in EDAC's
     pruning run.
 
+    Parameters
+    ----------
+    width
+        Share of the filters and units that each layer has.
+
     Returns
     -------
     tf_keras.Sequential
-        Untrained network of 6,145,313 parameters.
+        Untrained network, of 6,145,313 parameters at full width.
     """
     from edac_core.models.backend import keras  # noqa: PLC0415 - a spec must not import TensorFlow
 
@@ -28,14 +33,14 @@ def build() -> Any:
     return keras.Sequential(
         [
             keras.Input(INPUT_SHAPE),
-            layers.Conv2D(64, 3, activation="relu", name="conv1"),
+            layers.Conv2D(scaled(64, width), 3, activation="relu", name="conv1"),
             layers.MaxPooling2D(2, name="pool"),
-            layers.Conv2D(32, 2, name="conv2"),
+            layers.Conv2D(scaled(32, width), 2, name="conv2"),
             layers.BatchNormalization(name="norm"),
             layers.ReLU(name="relu"),
             layers.Flatten(name="flatten"),
             layers.Dense(
-                256,
+                scaled(256, width),
                 activation="relu",
                 kernel_regularizer=regularizers.L1L2(3e-4, 4e-3),
                 bias_regularizer=regularizers.L2(3e-3),
@@ -43,7 +48,7 @@ def build() -> Any:
             ),
             layers.Dropout(0.5, name="dropout1"),
             layers.Dense(
-                128,
+                scaled(128, width),
                 activation="relu",
                 kernel_regularizer=regularizers.L1L2(1e-3, 1e-2),
                 bias_regularizer=regularizers.L2(1e-2),

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from edac_core.models.spec import ModelSpec
+from edac_core.models.spec import ModelSpec, scaled
 
 INPUT_SHAPE = (6_373,)
 INITIAL_RATE = 1e-4
@@ -24,7 +24,9 @@ HIDDEN_UNITS = {
 otherwise, but only so does the published number of parameters come out."""
 
 
-def build(name: str, *, hidden_units: Sequence[int], dropout: float = 0.5) -> Any:
+def build(
+    name: str, *, hidden_units: Sequence[int], dropout: float = 0.5, width: float = 1.0
+) -> Any:
     """Build a dense network: 6,373 ComParE functionals in, two probabilities out.
 
     Parameters
@@ -35,44 +37,36 @@ def build(name: str, *, hidden_units: Sequence[int], dropout: float = 0.5) -> An
         Widths of the sigmoid layers.
     dropout
         After every hidden layer. The paper does not give its rate.
+    width
+        Share of its units that each hidden layer has.
 
     Returns
     -------
     tf_keras.Sequential
         Untrained network; 39,128,332, 47,905,713 and 65,201,140 trainable parameters for A, B
-        and C.
+        and C at full width.
     """
-    return _network(name, hidden_units=hidden_units, dropout=dropout, after_norm=[])
-
-
-def export(model: Any) -> Any:
-    """Return the network to convert: its normalisation kept apart from its first dense layer."""
-    from edac_core.models.layers import Apart  # noqa: PLC0415 - imports TensorFlow
-
-    graph = _network(
-        model.name,
-        hidden_units=HIDDEN_UNITS[model.name],
-        dropout=0.0,
-        after_norm=[Apart(name="apart")],
-    )
-    graph.set_weights(model.get_weights())
-    return graph
-
-
-def _network(
-    name: str, *, hidden_units: Sequence[int], dropout: float, after_norm: Sequence[Any]
-) -> Any:
     from edac_core.models.backend import keras  # noqa: PLC0415 - a spec must not import TensorFlow
 
     layers = keras.layers
-    stack = [keras.Input(INPUT_SHAPE), layers.BatchNormalization(name="norm"), *after_norm]
+    stack = [keras.Input(INPUT_SHAPE), layers.BatchNormalization(name="norm")]
     for number, units in enumerate(hidden_units, start=1):
         stack += [
-            layers.Dense(units, activation="sigmoid", name=f"dense{number}"),
+            layers.Dense(scaled(units, width), activation="sigmoid", name=f"dense{number}"),
             layers.Dropout(dropout, name=f"dropout{number}"),
         ]
     stack.append(layers.Dense(2, activation="softmax", name="output"))
     return keras.Sequential(stack, name=name)
+
+
+def export(model: Any) -> Any:
+    """Return the network to convert: its normalisation kept apart from its first dense layer."""
+    from edac_core.models.layers import Apart, rebuilt  # noqa: PLC0415 - imports TensorFlow
+
+    return rebuilt(
+        model,
+        lambda layer: [layer, Apart(name="apart")] if layer.name == "norm" else [layer],
+    )
 
 
 def optimizer() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from edac_core.models.backend import keras, tf
@@ -82,3 +83,21 @@ class HoistedLSTM(keras.layers.LSTM):  # type: ignore[misc]
         into, forget, candidate, out = tf.split(gates, 4, axis=1)
         carry = tf.sigmoid(forget) * carry + tf.sigmoid(into) * tf.tanh(candidate)
         return tf.sigmoid(out) * tf.tanh(carry), carry
+
+
+def rebuilt(model: Any, replaced: Callable[[Any], list[Any]]) -> Any:
+    """Build a chain of layers anew, some of them exchanged, with the same weights in order.
+
+    Parameters
+    ----------
+    model
+        A ``tf_keras.Sequential``, which is left as it is.
+    replaced
+        Returns what stands in the place of a layer, which is given as a copy without weights;
+        what it returns has as many weights, of the same shapes, in the same order.
+    """
+    copies = [layer.__class__.from_config(layer.get_config()) for layer in model.layers]
+    stack = [new for copy in copies for new in replaced(copy)]
+    graph = keras.Sequential([keras.Input(model.input_shape[1:]), *stack], name=model.name)
+    graph.set_weights(model.get_weights())
+    return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,7 +26,8 @@ class ModelSpec:
         How the network's paper makes its sets; one of `edac_core.studies.protocols.RECIPES`.
     build
         Returns a new, untrained ``tf_keras.Model`` with one output: the probability of the
-        positive class (n, 1), or a softmax over negative and positive (n, 2).
+        positive class (n, 1), or a softmax over negative and positive (n, 2). With a keyword
+        `width` it also makes networks whose layers, but the last, have that share of their units.
     optimizer
         Returns a new optimiser, as the paper used it.
     batch_size
@@ -44,8 +46,10 @@ class ModelSpec:
     never_pruned
         Names of layers that pruning leaves alone, besides those that it does not know.
     export
-        Returns the network to convert, of the same function and weights in the same order; None
-        converts the one that was trained.
+        Returns the paper's graph of a trained network, of the same function and weights in the
+        same order; None if it is the one that was trained.
+    rewrite
+        Returns the graph to put on a device, of the same function; None if it is the paper's.
     compile_step
         Whether XLA compiles the whole training step. It pays where matrix products are all
         there is, and costs where there are convolutions.
@@ -55,7 +59,7 @@ class ModelSpec:
     title: str
     frontend: str
     recipe: str
-    build: Callable[[], Any]
+    build: Callable[..., Any]
     optimizer: Callable[[], Any]
     batch_size: int
     epochs: int
@@ -66,8 +70,23 @@ class ModelSpec:
     learning_rate: Callable[[int], float] | None = None
     never_pruned: tuple[str, ...] = ()
     export: Callable[[Any], Any] | None = None
+    rewrite: Callable[[Any], Any] | None = None
     compile_step: bool = False
 
+    @property
+    def has_widths(self) -> bool:
+        """Whether the network can be built with fewer units."""
+        return "width" in inspect.signature(self.build).parameters
+
     def exported(self, model: Any) -> Any:
-        """Return the network to convert in the place of a trained one."""
+        """Return the paper's graph of a trained network."""
         return model if self.export is None else self.export(model)
+
+    def rewritten(self, model: Any) -> Any:
+        """Return the graph to put on a device."""
+        return self.exported(model) if self.rewrite is None else self.rewrite(model)
+
+
+def scaled(units: int, width: float) -> int:
+    """Return a share of a number of units, at least one."""
+    return max(round(units * width), 1)

@@ -21,7 +21,8 @@ from edac_core.models.examples import Examples
 from edac_core.models.spec import Keep, ModelSpec
 
 Weights = list[npt.NDArray[np.float32]]
-
+BeforeStep = Callable[[int], None]
+AfterGradients = Callable[[list[Any]], list[Any]]
 
 _EVALUATION_BATCH = 64
 
@@ -84,10 +85,17 @@ class Trainer:
         """Training steps of one epoch."""
         return -(-self._size // self._batch_size)
 
-    def run_epoch(self, *, before_step: Callable[[int], None] | None = None) -> float:
+    def run_epoch(
+        self,
+        *,
+        before_step: BeforeStep | None = None,
+        after_gradients: AfterGradients | None = None,
+    ) -> float:
         """Train for one epoch and return the mean loss of its steps, without regularisers.
 
-        `before_step` is called with the number of every step, the trainer's first being 1.
+        `before_step` is called with the number of every step, the trainer's first being 1;
+        `after_gradients` with the gradients of the loss, in the order of
+        ``model.trainable_variables``, and returns those to take the step with.
         """
         self._begin_epoch()
         order = self._order.permutation(self._size).astype(np.int32)
@@ -97,7 +105,7 @@ class Trainer:
                 before_step(self._steps + 1)
             batch = order[index * self._batch_size : (index + 1) * self._batch_size]
             loss, gradients = self._gradients(tf.constant(batch))
-            self._update(gradients)
+            self._update(gradients if after_gradients is None else after_gradients(gradients))
             losses.append(loss)
             self._steps += 1
         return _finite_mean(losses)
@@ -185,12 +193,19 @@ def _gradient_step(model: Any, examples: Examples, *, compiled: bool) -> Any:
 
 
 def _tensors(model: Any, examples: Examples) -> tuple[Any, Any, Any]:
-    """Features, labels (n, 1) and the cross-entropy that fits the model's output."""
-    labels = tf.constant(examples.labels.astype(np.float32)[:, np.newaxis])
-    losses = keras.losses
-    outputs = model.output_shape[-1]
-    loss = losses.BinaryCrossentropy() if outputs == 1 else losses.SparseCategoricalCrossentropy()
-    return tf.constant(examples.features), labels, loss
+    """Features, labels or targets (n, 1) and the cross-entropy that fits the model's output."""
+    wanted = examples.labels if examples.targets is None else examples.targets
+    truth = tf.constant(wanted.astype(np.float32)[:, np.newaxis])
+    return tf.constant(examples.features), truth, _loss(model, soft=examples.targets is not None)
+
+
+def _loss(model: Any, *, soft: bool) -> Any:
+    if model.output_shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy()
+    if not soft:
+        return keras.losses.SparseCategoricalCrossentropy()
+    both = keras.losses.CategoricalCrossentropy()
+    return lambda truth, predicted: both(tf.concat([1 - truth, truth], axis=1), predicted)
 
 
 def _update_step(model: Any, optimizer: Any) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
 
 from edac_core.errors import DataError
 
@@ -32,6 +32,15 @@ class GroupAuc:
 
 
 @dataclass(frozen=True)
+class Ties:
+    """How many different scores recordings have, and how many share theirs with another."""
+
+    recordings: int
+    distinct: int
+    tied: int
+
+
+@dataclass(frozen=True)
 class Decision:
     """An operating point: a threshold and what it achieves."""
 
@@ -44,7 +53,7 @@ class Decision:
 def auc_interval(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) -> Interval:
     """Area under the ROC curve with DeLong's confidence interval.
 
-    The variance comes from midranks; the interval is Wald's, clipped to [0, 1].
+    The interval is Wald's, clipped to [0, 1].
     With a single recording of a class its variance cannot be estimated, and the interval
     is [0, 1].
 
@@ -70,13 +79,11 @@ def auc_interval(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float =
     References
     ----------
     DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44(3), 837-845.
-    Sun & Xu (2014), "Fast implementation of DeLong's algorithm for comparing the areas under
-    correlated ROC curves", IEEE Signal Processing Letters 21(11), algorithm 2.
     """
     is_positive, checked = checked_scores(labels, scores)
-    above, below = _placements(is_positive, checked)
+    above, below = placements(is_positive, checked)
     auc = float(above.mean())
-    half = float(norm.ppf((1 + level) / 2)) * _standard_error(above, below)
+    half = float(ndtri((1 + level) / 2)) * float(standard_error(above, below))
     return Interval(auc, max(0.0, auc - half), min(1.0, auc + half))
 
 
@@ -158,6 +165,61 @@ def youden_threshold(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     return float(thresholds[np.argmax(index)])
 
 
+def threshold_for_sensitivity(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, *, sensitivity: float
+) -> float:
+    """Choose the score at and above which a recording is called positive, by sensitivity.
+
+    Takes the highest observed score that reaches the sensitivity, which has the best specificity
+    of those that do. Choose it on validation recordings, never on the test set, where `decide`
+    then says what it achieves: on other recordings the sensitivity may be lower.
+
+    Parameters
+    ----------
+    labels, scores : array_like, shape (n,)
+        As in `auc_interval`.
+    sensitivity : float
+        The least share of positive recordings to call positive; above 0, at most 1.
+
+    Returns
+    -------
+    float
+        One of the observed scores.
+
+    Raises
+    ------
+    DataError
+        If the sensitivity is out of range, or the arrays are empty, of different length, not
+        finite, or hold one class only.
+    """
+    if not 0 < sensitivity <= 1:
+        raise DataError(f"The sensitivity {sensitivity:g} is out of range: use 0 to 1, without 0.")
+    is_positive, checked = checked_scores(labels, scores)
+    thresholds = np.unique(checked)
+    reached = count_at_or_above(thresholds, checked[is_positive]) / is_positive.sum()
+    return float(thresholds[reached >= sensitivity].max())
+
+
+def ties(scores: npt.ArrayLike) -> Ties:
+    """Count the scores that several recordings share.
+
+    An output in int8 has 256 levels. No threshold tells recordings of one score apart, and in the
+    AUC a tie counts half.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n,)
+
+    Returns
+    -------
+    Ties
+        Of all scores, whatever their labels.
+    """
+    values = np.asarray(scores)
+    _, counts = np.unique(values, return_counts=True)
+    return Ties(values.size, len(counts), int(counts[counts > 1].sum()))
+
+
 def decide(labels: npt.ArrayLike, scores: npt.ArrayLike, *, threshold: float) -> Decision:
     """Sensitivity, specificity and UAR when scores at or above a threshold are positive.
 
@@ -191,19 +253,37 @@ def _group_auc(name: str, is_positive: BoolArray, scores: FloatArray, level: flo
     return GroupAuc(name, len(is_positive), int(is_positive.sum()), auc)
 
 
-def _placements(is_positive: BoolArray, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """DeLong's structural components V10 (m,) and V01 (n,), from midranks."""
+def placements(is_positive: BoolArray, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return DeLong's structural components V10 (m,) and V01 (n,); a tie counts half.
+
+    They are the share of negative recordings that each positive one is scored above, and the
+    share of positive recordings that each negative one is scored below. The mean of either is the
+    AUC.
+    """
     positive, negative = scores[is_positive], scores[~is_positive]
-    ranks = rankdata(scores)
-    above = (ranks[is_positive] - rankdata(positive)) / len(negative)
-    below = 1 - (ranks[~is_positive] - rankdata(negative)) / len(positive)
+    above = _below(positive, negative) / len(negative)
+    below = 1 - _below(negative, positive) / len(positive)
     return above, below
 
 
-def _standard_error(above: FloatArray, below: FloatArray) -> float:
-    if min(len(above), len(below)) == 1:
-        return np.inf
-    return float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
+def standard_error(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Return DeLong's standard error from structural components along the last axis.
+
+    Of an AUC, or of the difference of two if the components' differences are given. It is
+    infinite where a class has a single recording.
+    """
+    positives, negatives = above.shape[-1], below.shape[-1]
+    if min(positives, negatives) == 1:
+        return np.full(above.shape[:-1], np.inf)
+    variance = above.var(axis=-1, ddof=1) / positives + below.var(axis=-1, ddof=1) / negatives
+    return np.asarray(np.sqrt(variance))
+
+
+def _below(scores: FloatArray, others: FloatArray) -> FloatArray:
+    """Count, for each score, the others below it, and half of those equal to it."""
+    ordered = np.sort(others)
+    lower = np.searchsorted(ordered, scores, side="left")
+    return np.asarray((lower + np.searchsorted(ordered, scores, side="right")) / 2)
 
 
 def count_at_or_above(thresholds: FloatArray, scores: FloatArray) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Whether two classifiers decide differently, beyond chance, on the same recordings."""
+"""Whether two classifiers differ, beyond chance, on the same recordings."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr
+from scipy.special import bdtr, ndtr, ndtri
 
 from edac_core.errors import DataError
+from edac_core.measure.discrimination import checked_scores, placements, standard_error
 
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AucDifference:
+    """The second classifier's AUC less the first's, with its confidence interval.
+
+    `p_value` is two-sided, of the hypothesis that the AUCs are equal.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    standard_error: float
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,125 @@ def combine_p_values(p_values: Sequence[float]) -> float:
     """
     middle = math.ceil(len(p_values) / 2)
     return min(1.0, sorted(p_values)[middle - 1] * len(p_values) / middle)
+
+
+def adjust_holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p values for having made so many tests, by Holm's method.
+
+    However the tests depend on each other, the chance that any true hypothesis is rejected where
+    the adjusted value is at most alpha is at most alpha.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+
+    Returns
+    -------
+    list of float
+        In the order given.
+
+    References
+    ----------
+    Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal
+    of Statistics 6(2), 65-70.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return [float(value) for value in np.minimum(1.0, adjusted)]
+
+
+def delong_difference(
+    labels: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike, *, level: float = 0.95
+) -> AucDifference:
+    """Compare the AUC of two classifiers on the same recordings by DeLong's test.
+
+    The interval is Wald's, clipped to [-1, 1]. That recordings are the same is accounted for;
+    they are taken to be independent of each other, so that where participants have several, see
+    `edac_core.measure.resampling.bootstrap_auc_difference`. With a single recording of a class the
+    variance cannot be estimated: the interval is [-1, 1] and p is 1.
+
+    Parameters
+    ----------
+    labels : array_like, shape (n,)
+        1 for positive, 0 for negative recordings.
+    first, second : array_like, shape (n,)
+        Each classifier's scores; higher means more likely positive.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    AucDifference
+        Of the second's AUC less the first's.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length, not finite, or hold one class only.
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson (1988), "Comparing the areas under two or more correlated
+    receiver operating characteristic curves: a nonparametric approach", Biometrics 44(3), 837-845.
+    """
+    return delong_differences(labels, first, [second], level=level)[0]
+
+
+def delong_differences(
+    labels: npt.ArrayLike,
+    baseline: npt.ArrayLike,
+    variants: Sequence[npt.ArrayLike],
+    *,
+    level: float = 0.95,
+) -> tuple[AucDifference, ...]:
+    """Do what `delong_difference` does for many variants of one baseline.
+
+    Parameters
+    ----------
+    labels, baseline : array_like, shape (n,)
+        As in `delong_difference`.
+    variants : sequence of array_like, shape (n,)
+        The scores of each.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    tuple of AucDifference
+        Of each variant's AUC less the baseline's, in the order given.
+
+    Raises
+    ------
+    DataError
+        If any of the arrays are as `delong_difference` refuses them.
+    """
+    if not len(variants):
+        return ()
+    is_positive, of_baseline = checked_scores(labels, baseline)
+    above_first, below_first = placements(is_positive, of_baseline)
+    pairs = [placements(*checked_scores(labels, scores)) for scores in variants]
+    above = np.stack([one for one, _ in pairs]) - above_first
+    below = np.stack([other for _, other in pairs]) - below_first
+    return _wald(above.mean(axis=1), standard_error(above, below), level=level)
+
+
+def _wald(
+    differences: FloatArray, errors: FloatArray, *, level: float
+) -> tuple[AucDifference, ...]:
+    half = ndtri((1 + level) / 2) * errors
+    # Where nothing varies, a difference of nothing is no evidence and any other is conclusive.
+    certain = np.where(differences == 0, 0.0, np.inf)
+    ratios = np.divide(np.abs(differences), errors, out=certain, where=errors > 0)
+    columns = (
+        differences,
+        np.maximum(-1.0, differences - half),
+        np.minimum(1.0, differences + half),
+        2 * ndtr(-ratios),
+        errors,
+    )
+    return tuple(AucDifference(*map(float, row)) for row in zip(*columns, strict=True))
 
 
 def _checked(values: npt.ArrayLike) -> BoolArray:

@@ -6,9 +6,12 @@ from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 from edac_core.errors import DataError
 from edac_core.measure.discrimination import (
     Interval,
+    Ties,
     auc_interval,
     auc_within,
     decide,
+    threshold_for_sensitivity,
+    ties,
     youden_threshold,
 )
 
@@ -115,6 +118,46 @@ def test_youden_threshold_reaches_the_best_index_of_the_roc_curve(decimals):
 def test_youden_tie_goes_to_the_highest_sensitivity():
     # At 0.3: sensitivity 1, specificity 1/2. At 0.9: sensitivity 1/2, specificity 1.
     assert youden_threshold([0, 0, 1, 1], [0.1, 0.5, 0.3, 0.9]) == 0.3
+
+
+@pytest.mark.parametrize("decimals", [None, 1, 0])
+@pytest.mark.parametrize("sensitivity", [0.05, 0.5, 0.7, 0.9, 1.0])
+def test_threshold_for_a_sensitivity_is_the_best_point_of_the_roc_curve(decimals, sensitivity):
+    for seed in range(5):
+        labels, scores = _sample(seed, decimals=decimals)
+        false_rate, true_rate, thresholds = roc_curve(labels, scores, drop_intermediate=False)
+        first = np.argmax(true_rate >= sensitivity)
+        threshold = threshold_for_sensitivity(labels, scores, sensitivity=sensitivity)
+        assert threshold == thresholds[first]
+        point = decide(labels, scores, threshold=threshold)
+        assert point.sensitivity == pytest.approx(true_rate[first])
+        assert point.specificity == pytest.approx(1 - false_rate[first])
+
+
+def test_a_sensitivity_that_is_a_whole_number_of_recordings_is_reached_exactly():
+    # 0.07 * 100 is a little more than 7 in floating point.
+    labels, scores = np.repeat([1, 0], [100, 10]), np.arange(110)
+    threshold = threshold_for_sensitivity(labels, scores, sensitivity=0.07)
+    assert decide(labels, scores, threshold=threshold).sensitivity == 0.07
+
+
+@pytest.mark.parametrize("sensitivity", [0, 1.01, -0.5, np.nan])
+def test_an_impossible_sensitivity_is_refused(sensitivity):
+    with pytest.raises(DataError, match="out of range: use 0 to 1"):
+        threshold_for_sensitivity([0, 1], [0.1, 0.9], sensitivity=sensitivity)
+
+
+def test_ties_are_counted():
+    assert ties([0.1, 0.5, 0.5, 0.9, 0.9, 0.9]) == Ties(recordings=6, distinct=3, tied=5)
+    assert ties([0.1, 0.2]) == Ties(recordings=2, distinct=2, tied=0)
+    assert ties([]) == Ties(0, 0, 0)
+
+
+def test_eight_bits_tie_scores():
+    scores = np.random.default_rng(0).random(1000)
+    found = ties(np.round(scores * 256) / 256)
+    assert found.distinct <= 257
+    assert found.tied > 900
 
 
 @pytest.mark.parametrize("threshold", [-9.0, 0.0, 0.7, 9.0])

@@ -76,6 +76,8 @@ def load(*, path: Path | None = None, min_quality: int = 0) -> Dataset:
             "path": str(file),
             "label": LABELS[row["covid_status"]],
             "participant": name,
+            "sex": row.get("g"),
+            "age": row.get("a"),
         }
         for name, row, file in matched.usable
     ]

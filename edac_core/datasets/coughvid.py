@@ -28,6 +28,7 @@ FORMATS = (".webm", ".ogg", ".wav")
 """Endings of recordings; of several with one uuid the first is taken, as others are copies."""
 
 _COLUMNS = ("uuid", "cough_detected", "status")
+_TRAITS = ("gender", "age")
 _EDAC_COUNTS = (8958, 2666)
 
 
@@ -63,7 +64,13 @@ def load(*, path: Path | None = None, min_cough: float = 0.7) -> Dataset:
         problem=lambda row: _problem(row, min_cough=min_cough),
     )
     rows: list[dict[str, Any]] = [
-        {"recording": name, "path": str(file), "label": LABELS[row["status"]]}
+        {
+            "recording": name,
+            "path": str(file),
+            "label": LABELS[row["status"]],
+            "sex": row.get("gender"),
+            "age": row.get("age"),
+        }
         for name, row, file in matched.usable
     ]
     return make_dataset(
@@ -94,7 +101,7 @@ def _sidecar(file: Path) -> Row:
         values = dict(json.loads(file.read_text("utf-8-sig")))
     except (OSError, ValueError, TypeError, RecursionError):
         return {"uuid": file.stem, MALFORMED: "unreadable metadata"}
-    known = {column: values.get(column) for column in _COLUMNS}
+    known = {column: values.get(column) for column in (*_COLUMNS, *_TRAITS)}
     text = {column: "" if value is None else str(value) for column, value in known.items()}
     return {**text, "uuid": file.stem}
 

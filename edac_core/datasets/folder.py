@@ -1,7 +1,8 @@
 """Your own recordings: a CSV file beside them.
 
-It has the columns `path` and `label`, and may have `participant`, `group` (the recording source)
-and `split` ("train", "validation" or "test"). Paths are absolute or relative to the CSV's folder.
+It has the columns `path` and `label`, and may have `participant`, `group` (the recording source),
+`split` ("train", "validation" or "test"), and `sex`, `age` (in years) and `device`, by which harms
+of compression are looked for. Paths are absolute or relative to the CSV's folder.
 Labels are 0 and 1, or two names of which you say which is the positive one.
 """
 

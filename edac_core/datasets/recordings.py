@@ -8,6 +8,15 @@
 | participant | str or missing | who was recorded |
 | group | str | the recording source; "all" when unknown |
 | split | str or missing | "train", "validation" or "test" when the data set prescribes it |
+
+What a data set knows of people and devices, by which harms are looked for, follows; a column that
+nothing is known of is not there:
+
+| column | type | meaning |
+|---|---|---|
+| sex | str or missing | as the data set names it, in lower case |
+| age_band | str or missing | one of `AGE_BANDS` |
+| device | str or missing | what it was recorded with |
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,8 +30,11 @@ from edac_core.errors import DataError
 
 COLUMNS = ("recording", "path", "label", "participant", "group", "split")
 REQUIRED = ("recording", "path", "label")
+TRAITS = ("sex", "age_band", "device")
+AGE_BANDS = ("under 18", "18 to 39", "40 to 59", "60 and over")
 SPLITS = ("train", "validation", "test")
 UNKNOWN_GROUP = "all"
+_AGES = (0, 18, 40, 60, 130)
 
 
 @dataclass(frozen=True)
@@ -73,8 +85,8 @@ def make_dataset(
     Parameters
     ----------
     rows
-        A table or mappings with at least recording, path and label; participant, group and split
-        may be absent or missing. Other columns are left out.
+        A table or mappings with at least recording, path and label; participant, group, split,
+        sex, age (in years) and device may be absent or missing. Other columns are left out.
     name, title, licence, synthetic
         As in `Dataset`.
     dropped
@@ -116,7 +128,23 @@ def _typed(rows: pd.DataFrame, *, name: str) -> pd.DataFrame:
         wrong = table.loc[~table["label"].isin([0, 1]), "label"].iloc[0]
         raise DataError(f"Data set {name!r} has the label {wrong}: use 0 or 1.")
     text = {column: "str" for column in COLUMNS if column != "label"}
-    return table.astype({"label": "int64", **text}).fillna({"group": UNKNOWN_GROUP})
+    table = table.astype({"label": "int64", **text}).fillna({"group": UNKNOWN_GROUP})
+    return table.join(_traits(given=rows.reset_index(drop=True)))
+
+
+def _traits(given: pd.DataFrame) -> pd.DataFrame:
+    """Return what is known of people and devices; an exact age could tell who somebody is."""
+    known = given.reindex(columns=["sex", "age", "device"])
+    age = pd.to_numeric(known["age"], errors="coerce")
+    band = pd.cut(age, _AGES, right=False, labels=list(AGE_BANDS))
+    table = known.assign(age_band=band)[list(TRAITS)].astype("str").apply(_written)
+    return table.dropna(axis="columns", how="all")
+
+
+def _written(values: pd.Series) -> pd.Series:
+    values = values.str.strip()
+    values = values.str.lower() if values.name == "sex" else values
+    return values.mask(values == "")
 
 
 def _refuse_invalid(table: pd.DataFrame, *, name: str) -> None:

@@ -70,6 +70,8 @@ def test_statuses_become_edacs_labels_and_ids_participants(folder):
     assert table["recording"].tolist() == list(STATUSES)
     assert table["participant"].tolist() == list(STATUSES)
     assert table["label"].tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert table["sex"].tolist() == ["male"] * 7
+    assert table["age_band"].tolist() == ["18 to 39"] * 7
     assert table.loc[4, "path"] == str(cough(folder, "20210419", "p4").resolve())
     assert table["split"].isna().all()
     assert (dataset.licence, dataset.synthetic) == ("CC BY 4.0", False)

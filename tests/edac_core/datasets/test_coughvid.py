@@ -16,11 +16,17 @@ ROWS = [
         "datetime": "2020-04-13T21:30:59.801831+00:00",
         "cough_detected": cough,
         "latitude": "31.3",
-        "age": "",
+        "age": age,
+        "gender": gender,
         "status": status,
     }
-    for uuid, cough, status in zip(
-        UUIDS, ["0.9609", "0.7", "1.0", "0.6999", "0.0001", "0.9"], STATUSES, strict=True
+    for uuid, cough, status, age, gender in zip(
+        UUIDS,
+        ["0.9609", "0.7", "1.0", "0.6999", "0.0001", "0.9"],
+        STATUSES,
+        ["28.0", "", "61.0", "", "", "40.0"],
+        ["male", "", "female", "", "", "other"],
+        strict=True,
     )
 ]
 
@@ -83,6 +89,9 @@ def test_every_version_of_the_table_is_read(recordings, version, end):
     assert dataset.recordings["recording"].tolist() == KEPT
     assert dataset.recordings["label"].tolist() == [0, 1, 1, 0]
     assert dataset.recordings["participant"].isna().all()
+    assert dataset.recordings["sex"].fillna("").tolist() == ["male", "", "female", "other"]
+    bands = dataset.recordings["age_band"].fillna("").tolist()
+    assert bands == ["18 to 39", "", "60 and over", "40 to 59"]
     assert reasons(dataset) == [(uuid, "cough_detected is below 0.7") for uuid in UUIDS[3:5]]
 
 

@@ -18,9 +18,9 @@ def _written(path, text):
 
 def test_all_columns_are_read_and_paths_resolve_against_the_csv(csv, tmp_path):
     path = csv(
-        "path,label,participant,group,split,note\n"
-        "wav/a.wav,1,anna,clinic,train,x\n"
-        f"{tmp_path}/wav/b.wav,0,ben,home,test,y\n"
+        "path,label,participant,group,split,note,sex,age,device\n"
+        "wav/a.wav,1,anna,clinic,train,x,f,61,phone\n"
+        f"{tmp_path}/wav/b.wav,0,ben,home,test,y,m,,\n"
     )
     table = open_dataset("folder", path=path).recordings
     assert table["path"].tolist() == [str(tmp_path.resolve() / "wav" / f"{n}.wav") for n in "ab"]
@@ -28,6 +28,10 @@ def test_all_columns_are_read_and_paths_resolve_against_the_csv(csv, tmp_path):
     assert table["participant"].tolist() == ["anna", "ben"]
     assert table["group"].tolist() == ["clinic", "home"]
     assert table["split"].tolist() == ["train", "test"]
+    assert table["sex"].tolist() == ["f", "m"]
+    assert table["age_band"].fillna("").tolist() == ["60 and over", ""]
+    assert table["device"].fillna("").tolist() == ["phone", ""]
+    assert "note" not in table
 
 
 def test_a_byte_order_mark_and_spaces_do_no_harm(csv):

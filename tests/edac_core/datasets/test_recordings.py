@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from edac_core.datasets.recordings import COLUMNS, make_dataset
+from edac_core.datasets.recordings import AGE_BANDS, COLUMNS, make_dataset
 from edac_core.errors import DataError
 
 
@@ -25,6 +25,34 @@ def test_unknown_columns_are_filled_in_and_others_left_out():
 def test_known_values_are_kept():
     table = build(row(participant=7, group="telegram", split="test")).recordings
     assert table.loc[0, ["participant", "group", "split"]].tolist() == ["7", "telegram", "test"]
+
+
+def test_what_is_known_of_people_and_devices_follows():
+    table = build(
+        row(sex=" Female", age="28.0", device="phone"), row(recording="b", sex="", age=None)
+    ).recordings
+    assert tuple(table.columns) == (*COLUMNS, "sex", "age_band", "device")
+    assert table.loc[0, ["sex", "age_band", "device"]].tolist() == ["female", "18 to 39", "phone"]
+    assert table.loc[1, ["sex", "age_band", "device"]].isna().all()
+
+
+def test_a_trait_that_nobody_has_is_no_column():
+    table = build(row(sex="", age="?", device=None), row(recording="b", age="n/a")).recordings
+    assert tuple(table.columns) == COLUMNS
+
+
+def test_ages_become_bands():
+    ages = [0, 17.9, 18, 39, 40, 59, 60, 129, 130, -1]
+    rows = [row(recording=str(place), age=age) for place, age in enumerate(ages)]
+    bands = build(*rows).recordings["age_band"]
+    assert bands[:8].tolist() == [band for band in AGE_BANDS for _ in "ab"]
+    assert bands[8:].isna().all()
+
+
+def test_traits_stay_with_their_rows_whatever_the_index():
+    given = pd.DataFrame([row(sex="male"), row(recording="b", sex="other")], index=[5, 2])
+    table = make_dataset(given, name="mine", title="Mine", licence="CC0").recordings
+    assert table.set_index("recording")["sex"].to_dict() == {"a": "male", "b": "other"}
 
 
 def test_booleans_become_zero_and_one():

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edac_core.errors import ModelError
 
 FloatArray = npt.NDArray[np.float32]
 
 _BATCH = 32
+_WITHOUT_DELEGATES = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def open_interpreter(model: bytes, *, threads: int = 1) -> Interpreter:
+def open_interpreter(model: bytes, *, threads: int = 1, delegates: bool = True) -> Interpreter:
     """Load a .tflite file and allocate its tensors.
 
     Parameters
@@ -23,6 +24,9 @@ def open_interpreter(model: bytes, *, threads: int = 1) -> Interpreter:
         The contents of the file; LiteRT verifies its structure.
     threads : int
         Threads that a call may use.
+    delegates : bool
+        Whether XNNPACK computes what it can. It is faster, and keeps to itself what lies between
+        the operators that it takes.
 
     Returns
     -------
@@ -35,7 +39,11 @@ def open_interpreter(model: bytes, *, threads: int = 1) -> Interpreter:
         If the bytes are not a model, or need operators that LiteRT does not have.
     """
     try:
-        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter = Interpreter(
+            model_content=model,
+            num_threads=threads,
+            experimental_op_resolver_type=OpResolverType.AUTO if delegates else _WITHOUT_DELEGATES,
+        )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")

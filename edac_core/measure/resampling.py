@@ -41,8 +41,9 @@ def bootstrap_auc_difference(
     """Compare the AUC of two classifiers by drawing participants again, with replacement.
 
     All recordings of a participant are drawn together, since they are not independent of each
-    other. A recording whose participant is not known is drawn by itself. Draws without recordings
-    of both classes are left out.
+    other. A recording whose participant is not known is drawn by itself; where a test set has
+    augmented copies, give the recording's name as its participant. Draws without recordings of
+    both classes are left out.
 
     Parameters
     ----------

@@ -159,7 +159,7 @@ def highest(scores: Array, weights: Array, sparsity: float) -> npt.NDArray[np.bo
     kept = max(int(np.rint(np.float32(scores.size) * (np.float32(1) - np.float32(sparsity)))), 1)
     flat = scores.ravel()
     last = np.partition(flat, flat.size - kept)[flat.size - kept]
-    chosen = flat > last
+    chosen: npt.NDArray[np.bool_] = flat > last
     equal = np.flatnonzero(flat == last)
     missing = kept - np.count_nonzero(chosen)
     magnitudes = np.abs(weights.ravel()[equal])

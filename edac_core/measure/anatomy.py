@@ -12,11 +12,11 @@ from ai_edge_litert import schema_py_generated as schema
 from edac_core.measure.parts import Role, Spread, Tensor
 from edac_core.measure.size import (
     UNPACKING,
-    WEIGHT_DTYPES,
     WEIGHTED,
     count_elements,
     operator_code,
     packed_source,
+    stored_values,
     weight_indices,
     zero_points,
 )
@@ -69,8 +69,8 @@ def dissect(model: bytes) -> tuple[Tensor, ...]:
 def spreads(model: bytes, *, baseline: bytes | None) -> tuple[Spread, ...]:
     """Count how a variant's weights are spread, beside those of its baseline.
 
-    Weights of int8 are taken for the numbers they stand for. Bins are alike on both sides of
-    zero, and where all weights of a tensor share one scale each has equally many of its steps.
+    Weights of int8 and int4 are taken for the numbers they stand for. Bins are alike on both sides
+    of zero, and where all weights of a tensor share one scale each has equally many of its steps.
 
     Parameters
     ----------
@@ -233,10 +233,13 @@ def _weights(model: bytes) -> Iterator[_Weights]:
 
 
 def _dequantized(model: schema.Model, tensor: schema.Tensor) -> tuple[FloatArray, float]:
-    stored = model.Buffers(tensor.Buffer()).DataAsNumpy().view(WEIGHT_DTYPES[tensor.Type()])
+    stored = stored_values(model, tensor)
     quantization = tensor.Quantization()
     if quantization is None or not quantization.ScaleLength():
-        return stored.astype(np.float32), 0.0
+        # In no order: a sparse tensor has its zeros behind the others.
+        values = np.zeros(np.prod(_shape(tensor), dtype=np.int64), np.float32)
+        values[: stored.size] = stored
+        return values, 0.0
     scales = quantization.ScaleAsNumpy()
     points = zero_points(tensor)
     steps = stored.reshape(_shape(tensor)).astype(np.float32) - points

@@ -37,9 +37,14 @@ _FEWEST_ROUNDS, _MOST_ROUNDS = 5, 100
 _DTYPES: dict[int, type[np.generic]] = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.INT8: np.int8,
+    schema.TensorType.INT16: np.int16,
 }
-# Of the noise, so that little of it is beyond what eight bits hold.
-_WIDTHS = {schema.TensorType.FLOAT32: 1, schema.TensorType.INT8: 40}
+# Of the noise, so that little of it is beyond what the type holds.
+_WIDTHS = {
+    schema.TensorType.FLOAT32: 1,
+    schema.TensorType.INT8: 40,
+    schema.TensorType.INT16: 10_000,
+}
 
 
 def time_operators(model: bytes, *, seconds: float = 0.5) -> OperatorTimes:

@@ -5,6 +5,7 @@ import lzma
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,10 @@ WEIGHT_DTYPES: dict[int, type[np.generic]] = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT8: np.int8,
+    # Two to a byte.
+    schema.TensorType.INT4: np.int8,
 }
+_QUANTIZED = {schema.TensorType.INT8, schema.TensorType.INT4}
 _MATRIX = 2
 
 
@@ -145,7 +149,7 @@ def count_weights(model: bytes) -> tuple[int, int]:
     """Count a model's weights, and those that are not zero.
 
     Weights are the elements of constants of rank 2 and more that feed convolutions, dense and
-    LSTM layers, in float32, float16 or int8. Biases and what normalisation leaves are not.
+    LSTM layers, in float32, float16, int8 or int4. Biases and what normalisation leaves are not.
 
     Parameters
     ----------
@@ -155,7 +159,7 @@ def count_weights(model: bytes) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        Weights, and non-zero weights: -0.0 is zero, and int8 is zero at its zero point.
+        Weights, and non-zero weights: -0.0 is zero, and an integer is zero at its zero point.
 
     Raises
     ------
@@ -222,15 +226,27 @@ def _is_weight(model: schema.Model, tensor: schema.Tensor) -> bool:
 def count_elements(model: schema.Model, tensor: schema.Tensor) -> tuple[int, int]:
     """Count the elements of a constant, and those that are not zero."""
     shape = tensor.ShapeAsNumpy()
-    values = model.Buffers(tensor.Buffer()).DataAsNumpy().view(WEIGHT_DTYPES[tensor.Type()])
+    values = stored_values(model, tensor)
     elements = int(np.prod(shape, dtype=np.int64))
-    if tensor.Type() == schema.TensorType.INT8 and tensor.Sparsity() is None:
+    if tensor.Type() in _QUANTIZED and tensor.Sparsity() is None:
         return elements, int(np.count_nonzero(values.reshape(shape) != zero_points(tensor)))
     return elements, int(np.count_nonzero(values))
 
 
+def stored_values(model: schema.Model, tensor: schema.Tensor) -> npt.NDArray[Any]:
+    """Return the numbers that a constant of weights holds, flat; a sparse one leaves zeros out."""
+    data = model.Buffers(tensor.Buffer()).DataAsNumpy()
+    if tensor.Type() != schema.TensorType.INT4:
+        values: npt.NDArray[Any] = data.view(WEIGHT_DTYPES[tensor.Type()])
+        return values
+    # The first of a pair is in the lower half; shifts of int8 keep the sign.
+    pairs = data.view(np.int8)
+    halves = np.stack([np.left_shift(pairs, 4) >> 4, pairs >> 4], axis=1)
+    return halves.ravel()[: np.prod(tensor.ShapeAsNumpy(), dtype=np.int64)]
+
+
 def zero_points(tensor: schema.Tensor) -> npt.NDArray[np.int64]:
-    """Shape the zero points of an int8 tensor to broadcast over its channels."""
+    """Shape the zero points of an integer tensor to broadcast over its channels."""
     quantization = tensor.Quantization()
     if quantization is None or not quantization.ZeroPointLength():
         return np.zeros(1, np.int64)

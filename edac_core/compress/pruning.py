@@ -24,6 +24,18 @@ from tensorflow_model_optimization.python.core.sparsity.keras import (  # isort:
 )
 
 
+BLOCK_SIZE = (4, 1)
+"""Inputs and units of a block of a Keras kernel, shape (inputs, units).
+
+The converter transposes kernels, so that this is LiteRT's block of 1 x 4. Measured with LiteRT
+2.3.0 on dense layers of 1024, 512 and 256 with 90 % zeros, one thread of an x86-64: 0.021 ms for
+0.058 ms dense, a file of 279 kB for 2,624 kB. With (1, 4), or single zeros, the file has 392 to
+399 kB, and unpacking makes it as slow as the dense one.
+"""
+
+_MATRIX = 2
+
+
 def make_schedule(
     name: str,
     sparsity: float,
@@ -118,6 +130,72 @@ def magnitude_threshold(weights: npt.NDArray[np.float32], sparsity: float) -> np
     return np.float32(np.partition(magnitudes, position)[position])
 
 
+def magnitude_mask(
+    weights: npt.NDArray[np.float32], sparsity: float, *, block_size: tuple[int, int] = (1, 1)
+) -> npt.NDArray[np.bool_]:
+    """Mark the weights that are kept.
+
+    Parameters
+    ----------
+    weights
+        Array of any shape.
+    sparsity
+        Fraction of it to remove; see `magnitude_threshold`.
+    block_size
+        Inputs and units of what is kept or removed together, by its mean magnitude. It holds for
+        matrices. tfmot refuses it for weights of other ranks, so that whoever prunes a network
+        with it leaves its convolutions to single masks, as is done here.
+    """
+    if weights.ndim != _MATRIX or block_size == (1, 1):
+        magnitudes = np.abs(weights)
+        return magnitudes >= magnitude_threshold(magnitudes, sparsity)
+    magnitudes = block_magnitudes(weights, block_size)
+    kept = magnitudes >= magnitude_threshold(magnitudes, sparsity)
+    return spread_blocks(kept, block_size, weights.shape)
+
+
+def block_magnitudes(
+    weights: npt.NDArray[np.float32], block_size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Return the mean magnitude of each block of a matrix.
+
+    A block at a border has as many weights as there are. tfmot does the same where a side is a
+    multiple of the block's or 1 short of one; elsewhere its pooling is centred, so that it judges
+    blocks by their neighbours' weights.
+
+    Parameters
+    ----------
+    weights
+        Shape (inputs, units).
+    block_size
+        Inputs and units of a block.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (inputs / block_size[0], units / block_size[1]), rounded up.
+    """
+    height, width = block_size
+    missing = [(0, -side % block) for side, block in zip(weights.shape, block_size, strict=True)]
+    padded = np.pad(np.abs(weights), missing)
+    sums = padded.reshape(len(padded) // height, height, -1, width).sum(axis=(1, 3))
+    rows, columns = (
+        np.minimum(block, side - np.arange(0, side, block), dtype=np.float32)
+        for side, block in zip(weights.shape, block_size, strict=True)
+    )
+    found: npt.NDArray[np.float32] = sums / np.outer(rows, columns)
+    return found
+
+
+def spread_blocks(
+    chosen: npt.NDArray[np.bool_], block_size: tuple[int, int], shape: tuple[int, ...]
+) -> npt.NDArray[np.bool_]:
+    """Say of each weight of a matrix of some shape what was said of its block."""
+    height, width = block_size
+    rows, columns = shape
+    return chosen.repeat(height, axis=0)[:rows].repeat(width, axis=1)[:, :columns]
+
+
 class Pruner:
     """Keeps the masks of a model while it is fine-tuned.
 
@@ -127,34 +205,35 @@ class Pruner:
         The variables to prune, each by itself, as tfmot does.
     schedule
         A tfmot schedule: ``schedule(step) -> (update now, sparsity)``.
+    block_size
+        As in `magnitude_mask`.
     """
 
-    def __init__(self, weights: Sequence[Any], schedule: Any) -> None:
+    def __init__(
+        self, weights: Sequence[Any], schedule: Any, *, block_size: tuple[int, int] = (1, 1)
+    ) -> None:
         self._weights = list(weights)
         self._schedule = schedule
+        self._block_size = block_size
         self._masks = [
             tf.Variable(tf.ones(weight.shape, tf.bool), trainable=False) for weight in weights
         ]
         self._apply = tf.function(self._mask_weights, jit_compile=True)
-        self._update = tf.function(self._update_masks, jit_compile=True)
 
     def before_step(self, step: int) -> None:
         """Update the masks if it is their turn and set the masked weights to zero."""
         due, sparsity = self._schedule(tf.constant(step, tf.int64))
         if due:
-            thresholds = [magnitude_threshold(w.numpy(), float(sparsity)) for w in self._weights]
-            self._update(tf.constant(thresholds))
-        else:
-            self._apply()
+            self._update_masks(float(sparsity))
+        self._apply()
 
     def apply(self) -> None:
         """Set the masked weights to zero."""
         self._apply()
 
-    def _update_masks(self, thresholds: Any) -> None:
-        for index, (weight, mask) in enumerate(zip(self._weights, self._masks, strict=True)):
-            mask.assign(tf.abs(weight) >= thresholds[index])
-        self._mask_weights()
+    def _update_masks(self, sparsity: float) -> None:
+        for weight, mask in zip(self._weights, self._masks, strict=True):
+            mask.assign(magnitude_mask(weight.numpy(), sparsity, block_size=self._block_size))
 
     def _mask_weights(self) -> None:
         for weight, mask in zip(self._weights, self._masks, strict=True):
@@ -166,11 +245,13 @@ def prune(
     schedule: Any,
     *,
     epochs: int,
+    block_size: tuple[int, int] = (1, 1),
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Epoch, ...]:
     """Fine-tune the trainer's model for `epochs` while `schedule` removes its weights.
 
-    As tfmot's callback does, the masks are applied again at the end of every epoch.
+    As tfmot's callback does, the masks are applied again at the end of every epoch. For
+    `block_size` see `magnitude_mask`.
 
     Returns
     -------
@@ -178,7 +259,7 @@ def prune(
         The losses; the pruned weights are the model's.
     """
     weights = prunable_weights(trainer.model, never=trainer.spec.never_pruned)
-    pruner = Pruner(weights, schedule)
+    pruner = Pruner(weights, schedule, block_size=block_size)
     history = []
     for number in range(1, epochs + 1):
         history.append(Epoch(number, trainer.run_epoch(before_step=pruner.before_step)))
@@ -190,6 +271,14 @@ def prune(
 
 def sparsity_of(weights: Sequence[Any]) -> float:
     """Return the fraction of exact zeros in weight variables or arrays."""
-    arrays = [np.asarray(weight) for weight in weights]
-    zeros = sum(array.size - np.count_nonzero(array) for array in arrays)
-    return float(zeros / sum(array.size for array in arrays))
+    return 1 - nonzero_of(weights) / count_of(weights)
+
+
+def count_of(weights: Sequence[Any]) -> int:
+    """Count the elements of weight variables or arrays."""
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def nonzero_of(weights: Sequence[Any]) -> int:
+    """Count the elements of weight variables or arrays that are not exactly zero."""
+    return sum(int(np.count_nonzero(np.asarray(weight))) for weight in weights)

@@ -5,6 +5,9 @@ import tiny
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_impl
 
 from edac_core.compress.pruning import (
+    BLOCK_SIZE,
+    block_magnitudes,
+    magnitude_mask,
     magnitude_threshold,
     make_schedule,
     prunable_weights,
@@ -19,25 +22,65 @@ from edac_core.models.training import Trainer, seed_everything
 SPARSITIES = (0.1, 0.3, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 0.999)
 
 
-def tfmot_mask(weights, sparsity):
+def tfmot_mask(weights, sparsity, block_size=(1, 1)):
     schedule = tfmot.sparsity.keras.ConstantSparsity(sparsity, 0, frequency=1)
-    pruning = pruning_impl.Pruning(lambda: tf.constant(1, tf.int64), [], schedule, (1, 1), "AVG")
-    return pruning._update_mask(tf.constant(weights))[1].numpy().astype(bool)
+    pruning = pruning_impl.Pruning(
+        lambda: tf.constant(1, tf.int64), [], schedule, block_size, "AVG"
+    )
+    return pruning._maybe_update_block_mask(tf.constant(weights))[1].numpy().astype(bool)
 
 
 @pytest.mark.parametrize("sparsity", SPARSITIES)
 @pytest.mark.parametrize("shape", [(3, 3, 1, 64), (997, 13), (128, 1), (5,)])
 def test_masks_equal_those_of_tfmot(shape, sparsity):
     weights = np.random.default_rng(4).normal(size=shape).astype(np.float32)
-    mask = np.abs(weights) >= magnitude_threshold(weights, sparsity)
+    mask = magnitude_mask(weights, sparsity)
     np.testing.assert_array_equal(mask, tfmot_mask(weights, sparsity))
 
 
 @pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.9])
 def test_masks_equal_those_of_tfmot_with_ties(sparsity):
     weights = np.random.default_rng(4).integers(-3, 4, (40, 25)).astype(np.float32)
-    mask = np.abs(weights) >= magnitude_threshold(weights, sparsity)
+    mask = magnitude_mask(weights, sparsity)
     np.testing.assert_array_equal(mask, tfmot_mask(weights, sparsity))
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("block_size", [BLOCK_SIZE, (1, 4), (4, 4)])
+@pytest.mark.parametrize("shape", [(64, 20), (31, 11), (128, 8)])
+def test_block_masks_equal_those_of_tfmot(shape, block_size, sparsity):
+    weights = np.random.default_rng(4).normal(size=shape).astype(np.float32)
+    mask = magnitude_mask(weights, sparsity, block_size=block_size)
+    np.testing.assert_array_equal(mask, tfmot_mask(weights, sparsity, block_size))
+
+
+@pytest.mark.parametrize("inputs", [9, 10])
+def test_blocks_begin_at_the_first_input_where_tfmots_do_not(inputs):
+    weights = np.random.default_rng(4).normal(size=(inputs, 3)).astype(np.float32)
+    found = block_magnitudes(weights, BLOCK_SIZE)
+    expected = [np.abs(weights[at : at + 4]).mean(axis=0) for at in range(0, inputs, 4)]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_convolutions_are_masked_singly_where_tfmot_refuses():
+    weights = np.random.default_rng(4).normal(size=(3, 3, 4, 8)).astype(np.float32)
+    singly = magnitude_mask(weights, 0.8)
+    np.testing.assert_array_equal(magnitude_mask(weights, 0.8, block_size=BLOCK_SIZE), singly)
+    with pytest.raises(ValueError, match="2-dimensional"):
+        pruning_impl.Pruning(None, [(tf.constant(weights), None, None)], None, BLOCK_SIZE, "AVG")
+
+
+def test_fine_tuning_with_blocks_leaves_whole_blocks():
+    data = tiny.examples()
+    seed_everything(9)
+    trainer = Trainer(tiny.network(), tiny.spec(), data, batch_size=32, seed=1)
+    schedule = make_schedule("polynomial", 0.8, steps=5 * trainer.steps_per_epoch, frequency=5)
+    prune(trainer, schedule, epochs=5, block_size=BLOCK_SIZE)
+    kernels = [w.numpy() for w in prunable_weights(trainer.model) if w.shape.rank == 2]
+    for kernel in kernels:
+        blocks = (kernel != 0).reshape(-1, 4, kernel.shape[1]).sum(axis=1)
+        assert set(np.unique(blocks)) <= {0, 4}
+        assert (blocks > 0).sum() == max(np.rint(0.2 * blocks.size), 1)
 
 
 def test_at_least_one_weight_is_kept():

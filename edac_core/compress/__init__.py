@@ -9,5 +9,8 @@ SCHEDULES = ("constant", "polynomial")
 REFERENCE_PRECISION = "float32"
 """What every variant is compared with, unpruned."""
 
-PRECISIONS = ("float32", "float16", "int8")
+DEFAULT_PRECISIONS = ("float32", "float16", "int8")
+"""What a plan converts to if it does not say: the papers' precisions."""
+
+PRECISIONS = (*DEFAULT_PRECISIONS, "int8_full", "int16x8", "int4_weights")
 """How weights are stored; see `edac_core.compress.quantization.convert`."""

@@ -54,7 +54,12 @@ class Features:
         return np.where(self.kept, 0, self.constants).astype(np.float32)
 
 
-def remove_units(model: Any, units: Mapping[str, Features]) -> Any:
+def remove_units(
+    model: Any,
+    units: Mapping[str, Features],
+    *,
+    means: Mapping[str, FloatArray] | None = None,
+) -> Any:
     """Rebuild a network without some units.
 
     Parameters
@@ -63,6 +68,10 @@ def remove_units(model: Any, units: Mapping[str, Features]) -> Any:
         A ``tf_keras.Model`` that is a chain of layers. It is left as it is.
     units
         What becomes of the units of layers, by name; a layer that is not named keeps all.
+    means
+        What features that are no longer there are taken to be at the input of a layer, by its
+        name: shape (features,), the size of its input's last axis. For a layer that is not named it
+        is what the layers before it make of the constants.
 
     Returns
     -------
@@ -75,14 +84,15 @@ def remove_units(model: Any, units: Mapping[str, Features]) -> Any:
         If the model is not a chain, has a layer that is unknown here, or a layer would lose all
         of its units or the last layer any.
     """
-    chain = _chain(model)
+    chain = chain_of(model)
     _refuse_impossible(chain, units)
     layers, weights = [], []
     arriving = Features.all_of(chain[0].input_shape[-1])
     for layer in chain:
         kind = _kind_of(layer)
         chosen = units.get(layer.name)
-        layers.append(kind.rebuilt(layer, chosen))
+        arriving = Features(arriving.kept, (means or {}).get(layer.name, arriving.constants))
+        layers.append(kind.rebuilt(layer, arriving, chosen))
         weights += kind.weights(layer, arriving, chosen)
         arriving = kind.leaving(layer, arriving, chosen)
     smaller = keras.Sequential([keras.Input(model.input_shape[1:]), *layers], name=model.name)
@@ -106,7 +116,7 @@ def dead_units(model: Any) -> dict[str, Features]:
     dict
         By the name of each layer with units but the last.
     """
-    chain = _chain(model)
+    chain = chain_of(model)
     fates: dict[str, Features] = {}
     arriving = Features.all_of(chain[0].input_shape[-1])
     owners = _owners(chain)
@@ -120,20 +130,14 @@ def dead_units(model: Any) -> dict[str, Features]:
     return {name: _with_one_kept(fate) for name, fate in fates.items()}
 
 
-def unit_layers(model: Any) -> list[Any]:
-    """Return the layers that can lose units, in order: all that have units but the last."""
-    return _owners(_chain(model))[:-1]
+def chain_of(model: Any) -> list[Any]:
+    """Return the layers of a network, each of which follows the one before it alone.
 
-
-def unit_count(layer: Any) -> int:
-    """Return how many units a layer has."""
-    return int(_kind_of(layer).count(layer))
-
-
-# -- the chain -----------------------------------------------------------------------------
-
-
-def _chain(model: Any) -> list[Any]:
+    Raises
+    ------
+    ModelError
+        If they do not.
+    """
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     for before, after in itertools.pairwise(layers):
         if after.input is not before.output:
@@ -142,6 +146,24 @@ def _chain(model: Any) -> list[Any]:
                 "units can be removed from chains of layers only."
             )
     return layers
+
+
+def unit_layers(model: Any) -> list[Any]:
+    """Return the layers that can lose units, in order: all that have units but the last."""
+    return layers_with_units(model)[:-1]
+
+
+def layers_with_units(model: Any) -> list[Any]:
+    """Return the layers that have units, in order."""
+    return _owners(chain_of(model))
+
+
+def unit_count(layer: Any) -> int:
+    """Return how many units a layer has."""
+    return int(_kind_of(layer).count(layer))
+
+
+# -- the chain -----------------------------------------------------------------------------
 
 
 def _owners(chain: list[Any]) -> list[Any]:
@@ -207,7 +229,7 @@ class _Kind:
         """Features at its output."""
         return int(layer.output_shape[-1])
 
-    def rebuilt(self, layer: Any, _chosen: Features | None) -> Any:
+    def rebuilt(self, layer: Any, _arriving: Features, _chosen: Features | None) -> Any:
         """Return a new layer for what is left."""
         return layer.__class__.from_config(layer.get_config())
 
@@ -234,7 +256,7 @@ class _Kind:
 class _Rearranging(_Kind):
     """Flatten and Reshape: the last axis may take in others."""
 
-    def rebuilt(self, layer: Any, _chosen: Features | None) -> Any:
+    def rebuilt(self, layer: Any, _arriving: Features, _chosen: Features | None) -> Any:
         config = layer.get_config()
         if "target_shape" in config:
             config["target_shape"] = (*config["target_shape"][:-1], -1)
@@ -279,18 +301,19 @@ class _Owner(_Kind):
     def count(self, layer: Any) -> int:
         return int(layer.get_config()[self.size])
 
-    def rebuilt(self, layer: Any, chosen: Features | None) -> Any:
+    def rebuilt(self, layer: Any, arriving: Features, chosen: Features | None) -> Any:
         config = layer.get_config()
-        if chosen is not None:
-            config[self.size] = int(chosen.kept.sum())
+        config[self.size] = int(self._kept(layer, chosen).sum())
+        config["use_bias"] = self._needs_bias(layer, arriving, chosen)
         return layer.__class__.from_config(config)
 
     def weights(self, layer: Any, arriving: Features, chosen: Features | None) -> list[FloatArray]:
         kernel = layer.get_weights()[0]
         kept = self._kept(layer, chosen)
-        bias = self._bias(layer, arriving)
         cut = [kernel[..., arriving.kept, :][..., kept]]
-        return [*cut, bias[kept]] if layer.use_bias else cut
+        if self._needs_bias(layer, arriving, chosen):
+            cut.append(self._bias(layer, arriving, chosen)[kept])
+        return cut
 
     def leaving(self, layer: Any, _arriving: Features, chosen: Features | None) -> Features:
         return chosen or Features.all_of(self.count(layer))
@@ -306,10 +329,8 @@ class _Owner(_Kind):
         """Mark the units that nothing but constants reaches."""
         kernel = layer.get_weights()[0][..., arriving.kept, :]
         reached: Mask = kernel.any(axis=tuple(range(kernel.ndim - 1)))
-        constants = layer.activation(tf.constant(self._bias(layer, arriving)[np.newaxis])).numpy()[
-            0
-        ]
-        return Features(reached, constants)
+        bias = self._bias(layer, arriving, None)
+        return Features(reached, layer.activation(tf.constant(bias[np.newaxis])).numpy()[0])
 
     def used_within(self, _layer: Any, used: Mask) -> Mask:
         """Mark the units that are used, given those that are used further on."""
@@ -318,19 +339,15 @@ class _Owner(_Kind):
     def _kept(self, layer: Any, chosen: Features | None) -> Mask:
         return self.leaving(layer, Features.all_of(0), chosen).kept
 
-    def _bias(self, layer: Any, arriving: Features) -> FloatArray:
+    def _needs_bias(self, layer: Any, arriving: Features, chosen: Features | None) -> bool:
+        return bool(layer.use_bias or self._bias(layer, arriving, chosen).any())
+
+    def _bias(self, layer: Any, arriving: Features, _chosen: Features | None) -> FloatArray:
         """Return the bias with all that is constant taken in."""
         kernel = layer.get_weights()[0]
         rows = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
         bias: FloatArray = arriving.removed_constants @ rows
-        if layer.use_bias:
-            bias = bias + layer.get_weights()[-1]
-        elif bias.any():
-            raise ModelError(
-                f"Layer {layer.name!r} has no bias to take in what the removed units leave; give "
-                "it one."
-            )
-        return bias
+        return bias + layer.get_weights()[-1] if layer.use_bias else bias
 
 
 class _Convolving(_Owner):
@@ -346,12 +363,16 @@ class _Recurrent(_Owner):
         kernel, recurrent = layer.get_weights()[:2]
         fate = self.leaving(layer, arriving, chosen)
         columns = np.tile(fate.kept, 4)
-        bias = self._bias(layer, arriving) + fate.removed_constants @ recurrent
-        return [
-            kernel[arriving.kept][:, columns],
-            recurrent[fate.kept][:, columns],
-            bias[columns],
-        ]
+        cut = [kernel[arriving.kept][:, columns], recurrent[fate.kept][:, columns]]
+        if self._needs_bias(layer, arriving, chosen):
+            cut.append(self._bias(layer, arriving, chosen)[columns])
+        return cut
+
+    def _bias(self, layer: Any, arriving: Features, chosen: Features | None) -> FloatArray:
+        """Return the bias, what its own removed units give out included."""
+        fate = self.leaving(layer, arriving, chosen)
+        fed_back: FloatArray = fate.removed_constants @ layer.get_weights()[1]
+        return super()._bias(layer, arriving, chosen) + fed_back
 
     def takes_in(self, layer: Any, chosen: Features | None) -> Mask:
         columns = np.tile(self._kept(layer, chosen), 4)

@@ -1,79 +1,11 @@
 import numpy as np
 import pytest
+from chains import LAYERS, NETWORKS, convolutional, dense, recurrent, with_random_weights
 
+from edac_core.compress import compaction
+from edac_core.compress.compaction import Features
 from edac_core.errors import ModelError
-
-keras = pytest.importorskip("tf_keras")
-
-from edac_core.compress import compaction  # noqa: E402
-from edac_core.compress.compaction import Features  # noqa: E402
-from edac_core.models.layers import Apart, Attention, HoistedLSTM  # noqa: E402
-
-LAYERS = keras.layers
-
-
-def convolutional():
-    return keras.Sequential(
-        [
-            keras.Input((14, 8, 1)),
-            LAYERS.Conv2D(6, 3, activation="relu", name="conv1"),
-            LAYERS.MaxPooling2D(2),
-            LAYERS.Conv2D(5, 2, name="conv2"),
-            LAYERS.BatchNormalization(name="norm"),
-            LAYERS.ReLU(),
-            LAYERS.Flatten(),
-            LAYERS.Dense(16, activation="relu", name="dense1"),
-            LAYERS.Dropout(0.5),
-            LAYERS.Dense(8, activation="sigmoid", name="dense2"),
-            LAYERS.Dense(1, activation="sigmoid", name="output"),
-        ]
-    )
-
-
-def recurrent(lstm=HoistedLSTM):
-    return keras.Sequential(
-        [
-            keras.Input((9, 10, 3)),
-            LAYERS.Conv2D(4, 2, name="conv1"),
-            LAYERS.AveragePooling2D(2, strides=1),
-            LAYERS.BatchNormalization(name="norm1"),
-            LAYERS.ReLU(),
-            LAYERS.Reshape((7, -1)),
-            lstm(12, return_sequences=True, name="lstm"),
-            LAYERS.Activation("tanh"),
-            LAYERS.BatchNormalization(name="norm2"),
-            Attention(name="attention"),
-            LAYERS.Dense(6, activation="relu", name="dense"),
-            LAYERS.Dense(1, activation="sigmoid", name="output"),
-        ]
-    )
-
-
-def dense():
-    return keras.Sequential(
-        [
-            keras.Input((20,)),
-            LAYERS.BatchNormalization(name="norm"),
-            Apart(),
-            LAYERS.Dense(12, activation="sigmoid", name="dense1"),
-            LAYERS.Dropout(0.5),
-            LAYERS.Dense(7, activation="sigmoid", name="dense2"),
-            LAYERS.Dense(2, activation="softmax", name="output"),
-        ]
-    )
-
-
-NETWORKS = [convolutional, recurrent, dense]
-
-
-def with_random_weights(model, rng):
-    """As after training: no bias is 0, and variances are positive."""
-    model.set_weights([
-        np.abs(rng.normal(size=weight.shape)) + 0.1 if "variance" in variable.name
-        else rng.normal(scale=0.4, size=weight.shape)
-        for variable, weight in zip(model.weights, model.get_weights(), strict=True)
-    ])  # fmt: skip
-    return model
+from edac_core.models.backend import keras
 
 
 def thinned(weight, rng, *, share):
@@ -233,3 +165,48 @@ def test_a_network_that_branches_is_refused():
     model = keras.Model(inputs, LAYERS.Dense(1)(LAYERS.Concatenate()([first, inputs])))
     with pytest.raises(ModelError, match=r"chains of layers only"):
         compaction.compact(model)
+
+
+def test_means_keep_what_the_next_layer_gets_on_average():
+    """Its mean weighted sum: its bias takes in means of the flattened positions, each its own."""
+    rng = np.random.default_rng(5)
+    model = with_random_weights(convolutional(), rng)
+    inputs = rng.normal(size=(50, 14, 8, 1)).astype(np.float32)
+    reached = reaching(model, "dense1", inputs)
+    fate = {"conv2": Features(np.array([True, False, True, False, False]), np.zeros(5))}
+    means = {"dense1": reached.mean(axis=0)}
+    smaller = compaction.remove_units(model, fate, means=means)
+    expected = weighted_sums(model, "dense1", reached).mean(axis=0)
+    found = weighted_sums(smaller, "dense1", reaching(smaller, "dense1", inputs)).mean(axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def reaching(model, name, inputs):
+    return keras.Model(model.inputs, model.get_layer(name).input)(inputs, training=False).numpy()
+
+
+def weighted_sums(model, name, inputs):
+    kernel, bias = model.get_layer(name).get_weights()
+    return inputs @ kernel + bias
+
+
+@pytest.mark.parametrize("behind", [LAYERS.Flatten(), LAYERS.LSTM(3, use_bias=False)])
+def test_a_layer_without_bias_gets_one_for_what_is_removed(behind):
+    model = keras.Sequential(
+        [
+            keras.Input((5, 6)),
+            LAYERS.Dense(4, activation="sigmoid", use_bias=False, name="first"),
+            behind,
+            LAYERS.Dense(1, use_bias=False, name="output"),
+        ]
+    )
+    rng = np.random.default_rng(0)
+    with_random_weights(model, rng)
+    kernel = model.get_layer("first").get_weights()[0]
+    kernel[:, [1, 2]] = 0  # they give out 0.5, always
+    model.get_layer("first").set_weights([kernel])
+    before, inputs = outputs(model, rng)
+    smaller = compaction.compact(model)
+    assert smaller.get_layer("first").units == 2
+    assert not smaller.get_layer("first").use_bias
+    np.testing.assert_allclose(smaller(inputs), before, atol=2e-6)

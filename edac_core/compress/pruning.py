@@ -124,10 +124,13 @@ def magnitude_threshold(weights: npt.NDArray[np.float32], sparsity: float) -> np
         Fraction to remove. As in tfmot the number of weights kept is rounded in float32,
         half to even, and is at least 1.
     """
-    magnitudes = np.abs(weights).ravel()
+    return _threshold(np.abs(weights), sparsity)
+
+
+def _threshold(magnitudes: npt.NDArray[np.float32], sparsity: float) -> np.float32:
     kept = np.rint(np.float32(magnitudes.size) * (np.float32(1) - np.float32(sparsity)))
     position = magnitudes.size - max(int(kept), 1)
-    return np.float32(np.partition(magnitudes, position)[position])
+    return np.float32(np.partition(magnitudes, position, axis=None)[position])
 
 
 def magnitude_mask(
@@ -148,9 +151,9 @@ def magnitude_mask(
     """
     if weights.ndim != _MATRIX or block_size == (1, 1):
         magnitudes = np.abs(weights)
-        return magnitudes >= magnitude_threshold(magnitudes, sparsity)
+        return magnitudes >= _threshold(magnitudes, sparsity)
     magnitudes = block_magnitudes(weights, block_size)
-    kept = magnitudes >= magnitude_threshold(magnitudes, sparsity)
+    kept = magnitudes >= _threshold(magnitudes, sparsity)
     return spread_blocks(kept, block_size, weights.shape)
 
 

@@ -217,7 +217,7 @@ def run(seed):
     seed_everything(0)
     model, history = shrunk(
         tiny.network(dropout=0.5), SPEC, tiny.examples(40), sparsity=0.6, rank_by="taylor",
-        rounds=2, epochs=2, seed=seed,
+        epochs=1, seed=seed,
     )  # fmt: skip
     return model.get_weights(), history
 
@@ -286,9 +286,8 @@ def test_shrunk_networks_run_in_litert_as_in_keras(shrunk_paper_network):
     _, _, smaller = shrunk_paper_network
     features = random_examples(smaller, 5, seed=1).features
     expected = smaller(features, training=False).numpy()[:, 0]
-    for precision, tolerance in (("float32", 2e-6), ("int8", 3e-2)):
-        scores = Variant(convert(smaller, precision)).score(features)
-        np.testing.assert_allclose(scores, expected, atol=tolerance)
+    scores = Variant(convert(smaller, "float32")).score(features)
+    np.testing.assert_allclose(scores, expected, atol=2e-6)
 
 
 # -- what cannot be done ---------------------------------------------------------------------

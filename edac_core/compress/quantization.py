@@ -11,8 +11,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
 
 from edac_core.compress import PRECISIONS, REFERENCE_PRECISION
 from edac_core.compress.blocks import fill_blocks, refuse_partial_blocks
@@ -153,15 +155,27 @@ def _sparsely(model: Any) -> bytes:
 
 
 def _with_int4_weights(model: bytes) -> bytes:
-    from ai_edge_quantizer import (  # type: ignore[import-untyped]  # noqa: PLC0415 - few need it
-        quantizer,
-        recipe,
-    )
+    from ai_edge_quantizer import quantizer, recipe  # noqa: PLC0415 - few need it
 
     # It draws bars of its progress.
     with _quiet(), contextlib.redirect_stderr(io.StringIO()):
         quantizing = quantizer.Quantizer(bytearray(model), recipe.dynamic_wi4_afp32())
-        return bytes(quantizing.quantize().quantized_model)
+        return _with_buffers_inside(bytes(quantizing.quantize().quantized_model))
+
+
+def _with_buffers_inside(model: bytes) -> bytes:
+    """Put what a quantised file holds behind its flatbuffer into it, as converted files have it.
+
+    Otherwise neither microcontrollers' runtimes nor whoever takes files to pieces find it.
+    """
+    root = schema.ModelT.InitFromPackedBuf(model)
+    for buffer in root.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(root.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 _CONFIGURE: dict[str, Callable[[Any], None]] = {

@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 import tiny
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from edac_core.compress import DEFAULT_PRECISIONS, PRECISIONS
@@ -221,3 +222,13 @@ def outputs(model, features):
 
 def operators_of(model):
     return Interpreter(model_content=model)._get_ops_details()
+
+
+def test_all_that_a_file_of_int4_weights_holds_is_in_its_flatbuffer():
+    """The quantiser puts large constants behind it, where few look."""
+    layers = [keras.Input((64,)), keras.layers.Dense(128), keras.layers.Dense(1)]
+    converted = convert(keras.Sequential(layers), "int4_weights")
+    root = schema.Model.GetRootAs(converted)
+    buffers = [root.Buffers(at) for at in range(root.BuffersLength())]
+    assert max(buffer.Offset() for buffer in buffers) == 0
+    assert count_weights(converted)[0] == 64 * 128 + 128

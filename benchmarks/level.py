@@ -27,7 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.contest import SEED, Say, answer, run_alone, seconds_of, take_turns
 from benchmarks.scoring import one_at_a_time
-from edac_core.compress import PRECISIONS
+from edac_core.compress import DEFAULT_PRECISIONS
 from edac_core.locations import local_cache
 from edac_core.models import get_model
 from edac_core.models.examples import Examples
@@ -140,7 +140,7 @@ def plain_tfmot(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]
     model = get_model(job.model).build()
     model.set_weights(unpack_weights(weights))
     steps = job.epochs * -(-len(inputs.training.labels) // job.batch_size)
-    schedule = make_schedule(job.schedule, job.sparsity, steps=steps, frequency=job.frequency)
+    schedule = make_schedule(job.method, job.sparsity, steps=steps, frequency=job.frequency)
     pruned = tfmot.sparsity.keras.prune_low_magnitude(model, pruning_schedule=schedule)
     pruned.compile(keras.optimizers.Adam(1e-4), "binary_crossentropy")
     pruned.fit(
@@ -202,9 +202,10 @@ def main() -> int:
 
 def _job(schedule: str, *, epochs: int) -> Job:
     return Job(
-        model=NETWORK, protocol="clean", split_seed=1, training_seed=SEED, schedule=schedule,
-        sparsity=0.9, epochs=epochs, frequency=100 if schedule == "polynomial" else 1,
-        batch_size=32, precisions=PRECISIONS,
+        model=NETWORK, protocol="clean", split_seed=1, training_seed=SEED, method=schedule,
+        recipe=f"{schedule}:0.9", sparsity=0.9, epochs=epochs, training_epochs=_BASELINE_EPOCHS,
+        frequency=100 if schedule == "polynomial" else 1, batch_size=32,
+        training_batch_size=32, precisions=DEFAULT_PRECISIONS,
     )  # fmt: skip
 
 

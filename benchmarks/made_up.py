@@ -59,10 +59,10 @@ PRECISIONS = {
 
 @dataclass(frozen=True)
 class Level:
-    """A schedule and a sparsity of one run, and the key of its job."""
+    """A method and a sparsity of one run, and the key of its job."""
 
     job: str
-    schedule: str
+    method: str
     sparsity: float
 
 
@@ -145,7 +145,7 @@ def _run(split_seed: int, training_seed: int, sparsities: FloatArray) -> Rows:
 def _job(level: Level, split_seed: int, training_seed: int) -> tuple[Any, ...]:
     config = {
         "batch_size": 32, "epochs": 10, "frequency": 0, "model": "cnn", "patience": None,
-        "precisions": list(PRECISIONS), "protocol": "clean", "schedule": level.schedule,
+        "precisions": list(PRECISIONS), "protocol": "clean", "method": level.method,
         "sparsity": level.sparsity, "split_seed": split_seed, "training_seed": training_seed,
     }  # fmt: skip
     return (level.job, f"split-{split_seed}", json.dumps(config), level.sparsity, 60.0, _HISTORY,
@@ -195,7 +195,7 @@ def _variants(
 
 
 def _harm(level: Level) -> float:
-    return {BASELINE: 0.0, "constant": 1.6, "polynomial": 1.0}[level.schedule] * level.sparsity**12
+    return {BASELINE: 0.0, "constant": 1.6, "polynomial": 1.0}[level.method] * level.sparsity**12
 
 
 def _scores(

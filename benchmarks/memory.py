@@ -11,7 +11,7 @@ import pandas as pd
 from rich.table import Table
 
 from benchmarks.contest import SEED, Say, answer, random_examples, run_alone
-from edac_core.compress import PRECISIONS
+from edac_core.compress import DEFAULT_PRECISIONS
 from edac_core.frontends import get_frontend
 from edac_core.models import ModelSpec, get_model
 from edac_core.studies.inputs import SplitInputs
@@ -85,13 +85,14 @@ def main() -> int:
 def _baseline(spec: ModelSpec) -> Job:
     return Job(
         model=spec.name, protocol="clean", split_seed=1, training_seed=SEED, epochs=1,
-        batch_size=spec.batch_size, precisions=PRECISIONS,
+        training_epochs=1, batch_size=spec.batch_size, training_batch_size=spec.batch_size,
+        precisions=DEFAULT_PRECISIONS,
     )  # fmt: skip
 
 
 def _level(spec: ModelSpec) -> Job:
     return dataclasses.replace(
-        _baseline(spec), schedule="constant", sparsity=0.9, frequency=1,
+        _baseline(spec), method="constant", recipe="constant:0.9", sparsity=0.9, frequency=1,
         batch_size=spec.fine_tuning_batch_size,
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from edac_core.datasets.location import data_root
 from edac_core.errors import EdacError, StoreError
 from edac_core.locations import SHIPPED, local_cache
 from edac_core.progress import libraries_write_to, reporter
+from edac_core.studies import BASELINE
 from edac_core.studies.compare import compare_variants, in_full
 from edac_core.studies.journal import LOG_FILE, run_folder
 from edac_core.studies.plan import load_plan
@@ -35,7 +36,7 @@ INTERRUPTED = 130
 _TABLE_COLUMNS = (
     ("model", "model", "{}"),
     ("protocol", "protocol", "{}"),
-    ("schedule", "schedule", "{}"),
+    ("method", "method", "{}"),
     ("sparsity", "sparsity", "{:g}"),
     ("precision", "precision", "{}"),
     ("split", "split_seed", "{}"),
@@ -279,7 +280,7 @@ def _chosen_variant(variants: pd.DataFrame, options: argparse.Namespace) -> dict
         "model": options.model,
         "precision": options.precision,
         "sparsity": options.sparsity,
-        "schedule": "none" if options.sparsity == 0 else options.schedule,
+        "method": options.method or ("polynomial" if options.sparsity else BASELINE),
         "split_seed": options.split_seed,
         "training_seed": options.training_seed,
     }
@@ -293,6 +294,10 @@ def _chosen_variant(variants: pd.DataFrame, options: argparse.Namespace) -> dict
             listed = ", ".join(f"{item:g}" if isinstance(item, float) else str(item)
                                for item in offered)  # fmt: skip
             raise StoreError(f"The study has no {column} {value}; choose from: {listed}.")
+    levels = sorted(left["sparsity"].unique())
+    if len(levels) > 1:
+        listed = ", ".join(f"{level:g}" for level in levels)
+        raise StoreError(f"The method has several sparsities; choose one of them: {listed}.")
     present = left[left["has_model"]]
     chosen = present if len(present) else left
     return dict(chosen.iloc[0])
@@ -339,8 +344,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--output", type=Path, required=True, help="a .zip gets a bundle")
     export.add_argument("--bundle", action="store_true", help="a bundle, whatever the file's name")
     export.add_argument("--model", default="cnn")
-    export.add_argument("--schedule", default="polynomial")
-    export.add_argument("--sparsity", type=float, required=True, help="a fraction; 0: baseline")
+    export.add_argument("--method", help="polynomial if not given; none is the baseline")
+    export.add_argument("--sparsity", type=float, help="a fraction; without it, the baseline")
     export.add_argument("--precision", required=True)
     export.add_argument("--split-seed", type=int)
     export.add_argument("--training-seed", type=int)

@@ -98,14 +98,28 @@ def prunable_weights(model: Any, *, never: Sequence[str] = ()) -> list[Any]:
     never
         Names of layers that are left alone.
     """
-    layers = [layer for layer in model.layers if layer.name not in never]
-    return [weight for layer in layers for weight in _prunable_weights_of(layer, never)]
+    return [weight for own in prunable_layers(model, never=never).values() for weight in own]
 
 
-def _prunable_weights_of(layer: Any, never: Sequence[str]) -> list[Any]:
+def prunable_layers(model: Any, *, never: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Return the weight variables to prune by the name of their layer; see `prunable_weights`.
+
+    A layer of a nested model is called ``model/layer``. Layers without such weights are left out.
+    """
+    found: dict[str, list[Any]] = {}
+    for layer in model.layers:
+        if layer.name in never:
+            continue
+        if isinstance(layer, keras.Model):
+            inner = prunable_layers(layer, never=never)
+            found |= {f"{layer.name}/{name}": own for name, own in inner.items()}
+        elif own := _prunable_weights_of(layer):
+            found[layer.name] = own
+    return found
+
+
+def _prunable_weights_of(layer: Any) -> list[Any]:
     registry = prune_registry.PruneRegistry
-    if isinstance(layer, keras.Model):
-        return prunable_weights(layer, never=never)
     if hasattr(layer, "get_prunable_weights"):
         return list(layer.get_prunable_weights())
     if registry.supports(layer):
@@ -210,14 +224,23 @@ class Pruner:
         A tfmot schedule: ``schedule(step) -> (update now, sparsity)``.
     block_size
         As in `magnitude_mask`.
+    shares
+        What the schedule's sparsity is multiplied by for each of the weights; 1 for all of them
+        if not given. None may take the schedule's highest sparsity to 1 or beyond.
     """
 
     def __init__(
-        self, weights: Sequence[Any], schedule: Any, *, block_size: tuple[int, int] = (1, 1)
+        self,
+        weights: Sequence[Any],
+        schedule: Any,
+        *,
+        block_size: tuple[int, int] = (1, 1),
+        shares: Sequence[float] | None = None,
     ) -> None:
         self._weights = list(weights)
         self._schedule = schedule
         self._block_size = block_size
+        self._shares = [1.0] * len(self._weights) if shares is None else list(shares)
         self._masks = [
             tf.Variable(tf.ones(weight.shape, tf.bool), trainable=False) for weight in weights
         ]
@@ -235,8 +258,9 @@ class Pruner:
         self._apply()
 
     def _update_masks(self, sparsity: float) -> None:
-        for weight, mask in zip(self._weights, self._masks, strict=True):
-            mask.assign(magnitude_mask(weight.numpy(), sparsity, block_size=self._block_size))
+        for weight, mask, share in zip(self._weights, self._masks, self._shares, strict=True):
+            own = share * sparsity
+            mask.assign(magnitude_mask(weight.numpy(), own, block_size=self._block_size))
 
     def _mask_weights(self) -> None:
         for weight, mask in zip(self._weights, self._masks, strict=True):
@@ -249,12 +273,13 @@ def prune(
     *,
     epochs: int,
     block_size: tuple[int, int] = (1, 1),
+    shares: Sequence[float] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> tuple[Epoch, ...]:
     """Fine-tune the trainer's model for `epochs` while `schedule` removes its weights.
 
     As tfmot's callback does, the masks are applied again at the end of every epoch. For
-    `block_size` see `magnitude_mask`.
+    `block_size` see `magnitude_mask`; for `shares`, in the order of `prunable_weights`, `Pruner`.
 
     Returns
     -------
@@ -262,7 +287,7 @@ def prune(
         The losses; the pruned weights are the model's.
     """
     weights = prunable_weights(trainer.model, never=trainer.spec.never_pruned)
-    pruner = Pruner(weights, schedule, block_size=block_size)
+    pruner = Pruner(weights, schedule, block_size=block_size, shares=shares)
     history = []
     for number in range(1, epochs + 1):
         history.append(Epoch(number, trainer.run_epoch(before_step=pruner.before_step)))

@@ -52,7 +52,7 @@ class Measured:
         """A name for folders: network, level, precision and run."""
         level = f"{100 * self.row['sparsity']:.6g}"
         run = f"split{self.row['split_seed']}-seed{self.row['training_seed']}"
-        return f"{self.row['model']}-{self.row['schedule']}-{level}-{self.row['precision']}-{run}"
+        return f"{self.row['model']}-{self.row['method']}-{level}-{self.row['precision']}-{run}"
 
     @property
     def test(self) -> pd.DataFrame:
@@ -72,7 +72,7 @@ class Measured:
         """Return every figure as plain values."""
         row = self.row
         return {
-            **{name: row[name] for name in ("schedule", "sparsity", "precision", "sha256")},
+            **{name: row[name] for name in ("method", "sparsity", "precision", "sha256")},
             "auc_within_source": [_within(group) for group in self.groups],
             "auc_pooled": {**_interval(row, "auc"), "note": POOLED_NOTE},
             "threshold": row["threshold"],
@@ -85,6 +85,14 @@ class Measured:
             "achieved_sparsity": row["achieved_sparsity"],
             "latency": _latency(self.latency),
         }
+
+
+def _level(row: Values) -> str:
+    """Say what was done to the baseline."""
+    recipe = row["method"]
+    if not row["sparsity"]:
+        return str(recipe)
+    return f"{100 * row['sparsity']:.6g} % of the weights removed ({recipe})"
 
 
 @dataclass(frozen=True)
@@ -112,8 +120,8 @@ class Facts:
         """What the variant is, in words."""
         row = self.variant.row
         level = "not pruned"
-        if row["schedule"] != BASELINE:
-            level = f"{100 * row['sparsity']:.6g} % of the weights pruned ({row['schedule']})"
+        if row["method"] != BASELINE:
+            level = _level(row)
         return f"{self.spec.title}, {level}, {row['precision']}"
 
     @property

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from edac_core.studies import BASELINE
+from edac_core.compress import SCHEDULES
+from edac_core.studies import BASELINE, method_of
 
 NETWORK_FILE = "network.py"
 """Where a user's own network is beside the plan."""
@@ -44,12 +45,14 @@ def narrowed(plan: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
 
 
 def _compression(table: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    pruned = config["schedule"] != BASELINE
-    return {
-        **table,
-        "schedules": [config["schedule"]] if pruned else [],
-        "sparsities": _levels(table, config) if pruned else [],
-    }
+    method, levels = method_of(config), _levels(table, config)
+    nothing = {**table, "schedules": [], "methods": [], "recipes": {}, "sparsities": []}
+    if method == BASELINE:
+        return nothing
+    if method in table.get("recipes", {}):
+        return {**nothing, "recipes": {method: table["recipes"][method]}}
+    of_magnitude = "schedules" if method in SCHEDULES else "methods"
+    return {**nothing, of_magnitude: [method], "sparsities": levels if config["sparsity"] else []}
 
 
 def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
@@ -92,7 +95,7 @@ def export_command(study: str, row: Mapping[str, Any], *, output: str) -> str:
     """Return the command line that exports a variant of a study as a bundle."""
     options = {
         "model": row["model"],
-        "schedule": row["schedule"],
+        "method": row["method"],
         "sparsity": float(row["sparsity"]),
         "precision": row["precision"],
         "split-seed": row["split_seed"],

@@ -165,7 +165,7 @@ def _reached_unpruned(claim: Claim, published: float, finding: Finding) -> bool:
 def _at(rows: pd.DataFrame, schedule: str, sparsity: float) -> pd.Series | None:
     wanted = schedule if sparsity else BASELINE
     same_level = (rows["sparsity"] - sparsity).abs() < _SAME
-    found = rows[(rows["schedule"] == wanted) & same_level]
+    found = rows[(rows["method"] == wanted) & same_level]
     return None if found.empty else found.iloc[0]
 
 

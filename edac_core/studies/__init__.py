@@ -1,4 +1,15 @@
 """Studies: plans, jobs, the store of what is known, and the runner."""
 
+from collections.abc import Mapping
+from typing import Any
+
 BASELINE = "none"
-"""The schedule of what is not pruned."""
+"""The method of what is as it was trained."""
+
+
+def method_of(config: Mapping[str, Any]) -> str:
+    """Return the method of a job's configuration.
+
+    Jobs of before there were other methods than magnitude pruning have a schedule only.
+    """
+    return str(config.get("method") or config["schedule"])

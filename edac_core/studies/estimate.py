@@ -24,6 +24,7 @@ from edac_core.datasets import canonical, open_dataset, synthetic
 from edac_core.errors import DataError, StoreError
 from edac_core.measure.latency import machine
 from edac_core.models import MODELS, ModelSpec
+from edac_core.studies import BASELINE, method_of
 from edac_core.studies.jobs import Family, Job, expand, job_keys
 from edac_core.studies.plan import Data, parse_plan
 from edac_core.studies.store import Store
@@ -243,7 +244,7 @@ def _costs_of(folder: Path) -> pd.DataFrame:
 
 
 def _kind(config: Mapping[str, Any]) -> str:
-    return "baseline" if config["schedule"] == "none" else "level"
+    return "baseline" if method_of(config) == BASELINE else "level"
 
 
 def _epochs(job: Job, alike: pd.DataFrame) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from edac_core.datasets import Dataset, open_dataset
 from edac_core.datasets.audit import Audit, audit
+from edac_core.datasets.recordings import TRAITS
 from edac_core.frontends import get_frontend
 from edac_core.frontends.extract import extract_each
 from edac_core.models.examples import Examples, Features
@@ -123,7 +124,7 @@ def prepare(
     test = table[table["set"] == "test"]
     fingerprint = _fingerprint(table, frontend=asdict(config), seed=seed)
     return SplitInputs(
-        SplitRecord(fingerprint, seed, table[_RECORDED]),
+        SplitRecord(fingerprint, seed, table[_RECORDED + [t for t in TRAITS if t in table]]),
         fingerprint,
         examples["train"],
         examples["validation"],

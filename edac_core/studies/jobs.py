@@ -8,33 +8,47 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import edac_core
 from edac_core import studies
+from edac_core.compress.methods import (
+    GRADUAL,
+    Step,
+    method_name,
+    parse_recipe,
+    total_sparsity,
+    write_recipe,
+)
 from edac_core.frontends import FRONTENDS
 from edac_core.models import ModelSpec, get_model, resolve
 from edac_core.studies.plan import Plan
 
 BASELINE = studies.BASELINE
 _PACKAGE = Path(edac_core.__file__).parent
+# What decides a baseline's weights.
+_TRAINING = ("audio.py", "augment.py", "operations.py", "frontends", "models")
 # What decides a variant's bytes and scores. Reading, running and showing studies does not.
-_COMPUTING = ("audio.py", "augment.py", "operations.py", "runtime.py", "frontends", "models",
-              "compress", "measure/discrimination.py", "measure/size.py",
-              "studies/work.py")  # fmt: skip
+_COMPUTING = (*_TRAINING, "runtime.py", "compress", "measure/discrimination.py",
+              "measure/size.py", "studies/work.py")  # fmt: skip
 _LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy",
-              "scipy", "librosa", "soxr", "audiomentations", "soundfile")  # fmt: skip
+              "scipy", "librosa", "soxr", "audiomentations", "soundfile",
+              "ai-edge-quantizer")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One training: of a baseline (`schedule` is "none"), or of one pruned level of it.
+    """One training: of a baseline (`method` is "none"), or of one level compressed from it.
 
     It yields one variant a precision. `definition` is the text that defines a user's own model;
-    `start`, `initial_sparsity` and `decay_end` are those of the plan.
+    `recipe` what is done to the baseline (see `edac_core.compress.methods`), `method` the name of
+    that, and `sparsity` the share of the weights that it removes in all. `epochs` and `batch_size`
+    are those of each step that fine-tunes; `training_epochs`, `patience` and
+    `training_batch_size` those of training from scratch. `start`, `initial_sparsity`,
+    `decay_end` and `graph` are the plan's.
     """
 
     model: str
@@ -42,21 +56,25 @@ class Job:
     protocol: str
     split_seed: int
     training_seed: int
-    schedule: str = BASELINE
+    method: str = BASELINE
     sparsity: float = 0.0
+    recipe: str = ""
     epochs: int
+    training_epochs: int
     patience: int | None = None
     start: str = "baseline"
     frequency: int = 0
     initial_sparsity: float = 0.0
     decay_end: str = "last update"
     batch_size: int
+    training_batch_size: int
+    graph: str = "published"
     precisions: tuple[str, ...]
 
     @property
     def is_baseline(self) -> bool:
         """Whether this job trains from scratch rather than from a baseline's weights."""
-        return self.schedule == BASELINE
+        return self.method == BASELINE
 
     @property
     def kind(self) -> str:
@@ -69,6 +87,11 @@ class Job:
         return self.is_baseline or self.start == "previous"
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is done to the baseline."""
+        return parse_recipe(self.recipe) if self.recipe else ()
+
+    @property
     def spec(self) -> ModelSpec:
         """The network."""
         return get_model(self.model, definition=self.definition)
@@ -79,7 +102,8 @@ class Job:
 
     def describe(self) -> str:
         """Name the job for people."""
-        level = "baseline" if self.is_baseline else f"{self.schedule} {self.sparsity:.1%}"
+        level = "baseline" if self.is_baseline else self.method
+        level += f" {self.sparsity:.1%}" if self.sparsity else ""
         return f"{self.model} {level}, split {self.split_seed}, seed {self.training_seed}"
 
 
@@ -124,12 +148,7 @@ def job_keys(family: Family, data_fingerprint: str) -> dict[Job, str]:
     docstrings) and the versions of the libraries; for a level also the key of the job whose
     weights it starts from.
     """
-    libraries = FRONTENDS[family.baseline.spec.frontend].libraries
-    shared = {
-        "data": data_fingerprint,
-        "code": code_fingerprint(),
-        "versions": {**versions(), **{name: _version(name) for name in libraries}},
-    }
+    shared = _shared(family.baseline, data_fingerprint, code_fingerprint())
     baseline = _hash({"job": family.baseline.to_dict(), **shared})
     keys = {family.baseline: baseline}
     for chain in family.chains:
@@ -139,18 +158,44 @@ def job_keys(family: Family, data_fingerprint: str) -> dict[Job, str]:
     return keys
 
 
-def computing_files() -> list[str]:
+def training_key(baseline: Job, data_fingerprint: str) -> str:
+    """Return the key of a baseline's training: a hash of all that its weights depend on.
+
+    How they are converted and measured is not part of it, so that a baseline whose key changed
+    need not be trained again.
+    """
+    config = baseline.to_dict()
+    del config["precisions"]
+    code = _fingerprint_of(_TRAINING)
+    return _hash({"training": config, **_shared(baseline, data_fingerprint, code)})
+
+
+def computing_files(parts: Sequence[str] = _COMPUTING) -> list[str]:
     """Return the modules that decide a result, relative to the package."""
-    found = [_PACKAGE / name for name in _COMPUTING if name.endswith(".py")]
-    folders = [_PACKAGE / name for name in _COMPUTING if not name.endswith(".py")]
+    found = [_PACKAGE / name for name in parts if name.endswith(".py")]
+    folders = [_PACKAGE / name for name in parts if not name.endswith(".py")]
     found += [path for folder in folders for path in folder.rglob("*.py")]
     return sorted(path.relative_to(_PACKAGE).as_posix() for path in found)
 
 
-@functools.cache
 def code_fingerprint() -> str:
     """Return a hash of the modules that decide a result, blind to comments and docstrings."""
-    return _hash({name: _code((_PACKAGE / name).read_text("utf-8")) for name in computing_files()})
+    return _fingerprint_of(_COMPUTING)
+
+
+@functools.cache
+def _fingerprint_of(parts: tuple[str, ...]) -> str:
+    files = computing_files(parts)
+    return _hash({name: _code((_PACKAGE / name).read_text("utf-8")) for name in files})
+
+
+def _shared(baseline: Job, data_fingerprint: str, code: str) -> dict[str, Any]:
+    libraries = FRONTENDS[baseline.spec.frontend].libraries
+    return {
+        "data": data_fingerprint,
+        "code": code,
+        "versions": {**versions(), **{name: _version(name) for name in libraries}},
+    }
 
 
 @functools.cache
@@ -178,38 +223,62 @@ def _family(
         "training_seed": training_seed,
         "precisions": plan.compression.precisions,
     }
-    baseline = Job(
-        epochs=plan.training.epochs or spec.epochs,
-        patience=plan.training.patience or spec.patience,
-        batch_size=spec.batch_size,
-        **shared,
-    )
+    baseline = _baseline(plan, spec, shared)
     chains = [_levels(plan, spec, schedule, shared) for schedule in plan.compression.schedules]
     if plan.compression.start == "baseline":
         chains = [(level,) for chain in chains for level in chain]
+    chains += [(job,) for job in _others(plan, spec, shared)]
     return Family(baseline, tuple(chain for chain in chains if chain))
+
+
+def _baseline(plan: Plan, spec: ModelSpec, shared: Mapping[str, Any]) -> Job:
+    return Job(
+        epochs=plan.training.epochs or spec.epochs,
+        training_epochs=plan.training.epochs or spec.epochs,
+        patience=plan.training.patience or spec.patience,
+        batch_size=spec.batch_size,
+        training_batch_size=spec.batch_size,
+        **shared,
+    )
 
 
 def _levels(
     plan: Plan, spec: ModelSpec, schedule: str, shared: Mapping[str, Any]
 ) -> tuple[Job, ...]:
+    """Return the levels of magnitude pruning by one schedule."""
+    return tuple(
+        replace(_compressed(plan, spec, schedule, recipe, shared), start=plan.compression.start)
+        for recipe in plan.compression.levels(schedule)
+    )
+
+
+def _others(plan: Plan, spec: ModelSpec, shared: Mapping[str, Any]) -> Iterator[Job]:
+    for method in plan.compression.methods:
+        for recipe in plan.compression.levels(method):
+            yield _compressed(plan, spec, method_name(method), recipe, shared)
+    for name, text in plan.compression.recipes.items():
+        yield _compressed(plan, spec, name, parse_recipe(text), shared)
+
+
+def _compressed(
+    plan: Plan, spec: ModelSpec, method: str, recipe: Sequence[Step], shared: Mapping[str, Any]
+) -> Job:
     compression = plan.compression
+    gradual = any(step.method in GRADUAL for step in recipe)
     polynomial: dict[str, Any] = {
         "frequency": compression.frequency,
         "initial_sparsity": compression.initial_sparsity,
         "decay_end": compression.decay_end,
     }
-    return tuple(
-        Job(
-            schedule=schedule,
-            sparsity=sparsity,
-            epochs=compression.epochs or spec.fine_tuning_epochs,
-            batch_size=spec.fine_tuning_batch_size,
-            start=compression.start,
-            **(polynomial if schedule == "polynomial" else {"frequency": 1}),
-            **shared,
-        )
-        for sparsity in compression.sparsities
+    return replace(
+        _baseline(plan, spec, shared),
+        method=method,
+        sparsity=total_sparsity(recipe),
+        recipe=write_recipe(recipe),
+        epochs=compression.epochs or spec.fine_tuning_epochs,
+        batch_size=spec.fine_tuning_batch_size,
+        graph=compression.graph,
+        **(polynomial if gradual else {"frequency": 1}),
     )
 
 

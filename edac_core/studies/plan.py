@@ -10,10 +10,19 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from edac_core.compress import PRECISIONS, REFERENCE_PRECISION, SCHEDULES
+from edac_core.compress import DEFAULT_PRECISIONS, PRECISIONS, REFERENCE_PRECISION, SCHEDULES
+from edac_core.compress.methods import (
+    METHODS,
+    Step,
+    method_name,
+    parse_recipe,
+    takes_levels,
+    total_sparsity,
+)
 from edac_core.datasets import DATASETS, canonical
 from edac_core.errors import PlanError
 from edac_core.models import DEFINITION_SUFFIX, resolve
+from edac_core.studies import BASELINE
 
 PROTOCOLS = ("clean", "paper")
 """How far the sets are made as a model's paper made them; see `edac_core.studies.protocols`."""
@@ -23,6 +32,9 @@ STARTS = ("baseline", "previous")
 
 DECAY_ENDS = ("last update", "last step")
 """When the polynomial schedule reaches its sparsity; see `make_schedule`."""
+
+GRAPHS = ("rewritten", "published")
+"""Which graph of a compressed network is stored: rewritten exactly for devices, or the paper's."""
 
 _LONGEST_NAME = 60
 """A study's name is also that of a folder."""
@@ -58,21 +70,35 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Compression:
-    """Which levels are pruned and how each is stored.
+    """What is done to each network, and how each result is stored.
 
-    `start` says whose weights a level goes on from (one of `STARTS`; "previous" follows the order
-    of `sparsities`). The polynomial schedule begins at `initial_sparsity`, updates its masks every
-    `frequency` steps and ends at `decay_end` (one of `DECAY_ENDS`).
+    `schedules` are those of magnitude pruning; `methods` are further ones, or chains of them (see
+    `edac_core.compress.methods`), each at every one of `sparsities` if it takes one; `recipes` are
+    chains that have a name and all their numbers.
+
+    `start` says whose weights a magnitude-pruned level goes on from (one of `STARTS`; "previous"
+    follows the order of `sparsities`). The polynomial schedule, which gradual methods share,
+    begins at `initial_sparsity`, updates its masks every `frequency` steps and ends at
+    `decay_end` (one of `DECAY_ENDS`). `graph` is one of `GRAPHS`; baselines are always the paper's.
     """
 
     schedules: tuple[str, ...] = SCHEDULES
+    methods: tuple[str, ...] = ()
+    recipes: Mapping[str, str] = field(default_factory=dict)
     sparsities: tuple[float, ...] = ()
-    precisions: tuple[str, ...] = PRECISIONS
+    precisions: tuple[str, ...] = DEFAULT_PRECISIONS
     epochs: int | None = None
     frequency: int = 100
     start: str = "baseline"
     initial_sparsity: float = 0.0
     decay_end: str = "last update"
+    graph: str = "rewritten"
+
+    def levels(self, method: str) -> tuple[tuple[Step, ...], ...]:
+        """Return the recipe of each level of a method: one a sparsity, if it takes any."""
+        if not takes_levels(method):
+            return (parse_recipe(method),)
+        return tuple(parse_recipe(method, sparsity=sparsity) for sparsity in self.sparsities)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,10 +266,13 @@ def _check(plan: Plan) -> None:
         _check_name("precision", precision, PRECISIONS)
     _check_name("start", plan.compression.start, STARTS)
     _check_name("decay_end", plan.compression.decay_end, DECAY_ENDS)
+    _check_name("graph", plan.compression.graph, GRAPHS)
     for sparsity in plan.compression.sparsities:
         _check_sparsity(sparsity)
     _check_initial_sparsity(plan.compression)
     _check_lists(plan)
+    _check_methods(plan.compression)
+    _check_widths(plan)
     _check_positive(plan)
     _check_study_name(plan.name)
 
@@ -280,6 +309,46 @@ def _check_initial_sparsity(compression: Compression) -> None:
         )
 
 
+def _check_methods(compression: Compression) -> None:
+    for method in compression.methods:
+        if method in SCHEDULES:
+            raise PlanError(f"{method!r} is a schedule of magnitude pruning; list it in schedules.")
+        if takes_levels(method) and not compression.sparsities:
+            raise PlanError(f"The method {method!r} needs sparsities; list at least one.")
+    for name, recipe in compression.recipes.items():
+        _check_recipe(name, recipe)
+    levels = [
+        (method_name(method), total_sparsity(recipe))
+        for method in (*compression.schedules, *compression.methods)
+        for recipe in compression.levels(method)
+    ]
+    for name, sparsity in levels:
+        if levels.count((name, sparsity)) > 1:
+            raise PlanError(f"{name!r} is there twice at sparsity {sparsity:g}; once is enough.")
+
+
+def _check_recipe(name: str, recipe: Any) -> None:
+    if not isinstance(recipe, str):
+        raise PlanError(f"The recipe {name!r} must be a text such as 'width:0.9', not {recipe!r}.")
+    if name in (*METHODS, BASELINE):
+        raise PlanError(f"A recipe cannot be called {name!r}, which is a method; rename it.")
+    parse_recipe(recipe)
+
+
+def _check_widths(plan: Plan) -> None:
+    """Refuse smaller networks of what cannot be built smaller."""
+    recipes = (*plan.compression.methods, *plan.compression.recipes.values())
+    if not any(recipe.startswith("width") for recipe in recipes):
+        return
+    for model in plan.training.models:
+        spec = resolve(model)[0]
+        if not spec.has_widths:
+            raise PlanError(
+                f"The model {spec.name!r} cannot be built smaller; give its build function a "
+                "keyword `width`, or leave the methods 'width' and 'width-distilled' out."
+            )
+
+
 def _check_lists(plan: Plan) -> None:
     lists = {
         "split_seeds": plan.data.split_seeds,
@@ -294,7 +363,11 @@ def _check_lists(plan: Plan) -> None:
         raise PlanError(
             f"precisions lacks {REFERENCE_PRECISION!r}; add it, every variant is compared with it."
         )
-    lists |= {"schedules": plan.compression.schedules, "sparsities": plan.compression.sparsities}
+    lists |= {
+        "schedules": plan.compression.schedules,
+        "methods": plan.compression.methods,
+        "sparsities": plan.compression.sparsities,
+    }
     for name, values in lists.items():
         repeated = [value for value in values if list(values).count(value) > 1]
         if repeated:

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from edac_core.locations import SHIPPED
 from edac_core.measure.latency import machine, measure_latency
 from edac_core.studies.estimate import Pace, read_costs
 from edac_core.studies.inputs import SplitInputs, open_data, prepare
-from edac_core.studies.jobs import Family, Job, expand, job_keys
+from edac_core.studies.jobs import Family, Job, expand, job_keys, training_key
 from edac_core.studies.journal import Event, journal, only_writer
 from edac_core.studies.plan import Plan
 from edac_core.studies.protocols import ORIGINAL
@@ -50,11 +50,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class Step:
-    """A job with all that it needs but the weights it starts from."""
+    """A job with all that it needs but the weights it starts from.
+
+    `training` is the key of a baseline's training; see `edac_core.studies.jobs.training_key`.
+    """
 
     job: Job
     key: str
     inputs: SplitInputs
+    training: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ class _Execution:
         for branch in branches:
             self._after |= branch.after()
             if branch.baseline.key not in known:
-                self._submit(branch.baseline, None)
+                self._submit(branch.baseline, self._trained_before(branch.baseline))
         for branch in branches:
             if branch.baseline.key in known:
                 self._go_on(branch.baseline)
@@ -219,6 +223,14 @@ class _Execution:
         )  # fmt: skip
         self._steps[future] = step
         self._queue.add(future)
+
+    def _trained_before(self, step: Step) -> Future[bytes] | None:
+        """Return a baseline's weights, if all that they depend on is as it was."""
+        job = None if step.training is None else self._store.trained(step.training)
+        if job is None:
+            return None
+        weights: Future[bytes] = self._client.scatter(self._store.weights(job), hash=False)
+        return weights
 
     def _go_on(self, done: Step) -> None:
         """Submit what starts from a finished step and is not known."""
@@ -242,7 +254,9 @@ class _Execution:
             self._fail(step, _reason(future))
             return
         result = future.result()
-        self._store.put_job(step.key, step.job.to_dict(), step.inputs.record.key, result)
+        self._store.put_job(
+            step.key, step.job.to_dict(), step.inputs.record.key, result, training=step.training
+        )
         self._done += 1
         self._tell("finished", step, seconds=result.seconds)
         self._go_on(step)
@@ -304,6 +318,8 @@ def _wanted(family: Family) -> tuple[int, str, str]:
 def _branch(family: Family, inputs: SplitInputs) -> Branch:
     keys = job_keys(family, inputs.fingerprint)
     steps = {job: Step(job, keys[job], inputs) for job in family.jobs}
+    training = training_key(family.baseline, inputs.fingerprint)
+    steps[family.baseline] = replace(steps[family.baseline], training=training)
     chains = tuple(tuple(steps[job] for job in chain) for chain in family.chains)
     return Branch(steps[family.baseline], chains)
 
@@ -368,14 +384,9 @@ def _unmeasured(branch: Branch, store: Store, here: Mapping[str, Any]) -> list[s
     done = store.finished(step.key for step in branch.steps)
     if branch.baseline.key not in done:
         return []
-    wanted = [
-        variant_key(step.key, precision)
-        for step in branch.steps
-        if step.key in done
-        for precision in step.job.precisions
-    ]
+    keys = [step.key for step in branch.steps if step.key in done]
     measured = store.measured_on(here)
-    return [key for key in wanted if key not in measured]
+    return [key for key in store.variants_of(keys) if key not in measured]
 
 
 def _measure_group(

@@ -27,6 +27,12 @@ CREATE TABLE IF NOT EXISTS jobs (
   created TEXT NOT NULL
 );
 
+-- Which job's weights come of a training, by all that they depend on.
+CREATE TABLE IF NOT EXISTS trainings (
+  key TEXT PRIMARY KEY,
+  job TEXT NOT NULL REFERENCES jobs (key)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS study_jobs (
   study TEXT NOT NULL REFERENCES studies (name),
   job TEXT NOT NULL,
@@ -67,6 +73,14 @@ CREATE INDEX IF NOT EXISTS variants_at_a_glance ON variants (
   job, precision, key, auc, auc_low, auc_high, uar, raw_bytes, zip_bytes, weights_total,
   nonzero_weights
 );
+
+-- Precisions that a job has no variant of, and why.
+CREATE TABLE IF NOT EXISTS refusals (
+  job TEXT NOT NULL REFERENCES jobs (key),
+  precision TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY (job, precision)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS groups (
   variant TEXT NOT NULL REFERENCES variants (key),

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.studies import BASELINE
 
-CONFIGURATION = ["model", "protocol", "schedule", "sparsity", "precision"]
+CONFIGURATION = ["model", "protocol", "method", "sparsity", "precision"]
 RUN = ["model", "protocol", "split_seed", "training_seed"]
 TESTED_ALIKE = ["protocol", "split", "split_seed", "training_seed"]
 
@@ -134,7 +134,7 @@ def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a model, protocol, schedule, sparsity and precision, in that order, with columns
+        One row a model, protocol, method, sparsity and precision, in that order, with columns
         ``runs``; means ``auc``, ``auc_half_width`` (of DeLong's interval on one test set),
         ``uar``, ``raw_bytes``, ``zip_bytes``, ``weights``, ``nonzero_weights``, ``latency_ms``,
         ``latency_p95_ms``; ``raw_ratio`` and ``zip_ratio``, how many times smaller than the
@@ -142,7 +142,7 @@ def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         ``_high`` bounds of Student's interval over the runs, NaN for a single run; and
         ``auc_std``, ``zip_bytes_std`` and ``latency_ms_std`` over the runs.
     """
-    groups = _compared(variants).groupby([*CONFIGURATION])
+    groups = beside_baseline(variants).groupby([*CONFIGURATION])
     summary = groups[_MEANS].mean()
     for name in _SPREADS:
         summary[f"{name}_std"] = groups[name].std()
@@ -167,7 +167,7 @@ def summarise_groups(groups: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        One row a model, protocol, schedule, sparsity, precision and group: mean ``n``,
+        One row a model, protocol, method, sparsity, precision and group: mean ``n``,
         ``positives``, ``auc`` and ``auc_half_width``.
     """
     named = groups.merge(variants[["key", *CONFIGURATION]], left_on="variant", right_on="key")
@@ -177,16 +177,19 @@ def summarise_groups(groups: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFra
 
 
 def curve(
-    summary: pd.DataFrame, *, model: str, protocol: str, schedule: str, precision: str
+    summary: pd.DataFrame, *, model: str, protocol: str, method: str, precision: str
 ) -> pd.DataFrame:
-    """Return the rows of one schedule by sparsity, from the baseline (sparsity 0) on."""
+    """Return the rows of one method by sparsity, from the baseline (sparsity 0) on."""
     rows = summary[
         (summary["model"] == model)
         & (summary["protocol"] == protocol)
-        & summary["schedule"].isin([BASELINE, schedule])
         & (summary["precision"] == precision)
     ]
-    return rows.sort_values("sparsity", ignore_index=True)
+    own = rows[rows["method"] == method]
+    # A method that removes no weights stands where the baseline would.
+    starts_itself = (own["sparsity"] == 0).any()
+    baseline = rows[(rows["method"] == BASELINE) & (method != BASELINE) & (not starts_itself)]
+    return pd.concat([baseline, own]).sort_values("sparsity", ignore_index=True)
 
 
 def smallest_within(summary: pd.DataFrame, *, loss: float) -> pd.DataFrame:
@@ -213,11 +216,11 @@ def over_runs(variants: pd.DataFrame, *, worst: bool) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a model, protocol, schedule, sparsity and precision: ``runs``, ``auc_drop`` (below
+        One row a model, protocol, method, sparsity and precision: ``runs``, ``auc_drop`` (below
         the float32 baseline of the same run), ``zip_bytes``, ``raw_bytes`` and ``latency_ms``;
         NaN where a run's figure is not known.
     """
-    paired = _compared(variants)
+    paired = beside_baseline(variants)
     figures = paired.assign(auc_drop=-paired["auc_difference"])
     groups = figures.groupby([*CONFIGURATION])[list(LIMITED)]
     found = groups.max() if worst else groups.mean()
@@ -287,7 +290,7 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float
 def representatives(summary: pd.DataFrame, *, most: int) -> pd.Series[bool]:
     """Mark the variants that stand for all where there are too many to show.
 
-    The Pareto front is kept whole. Of the rest, the best in AUC of each schedule, precision and
+    The Pareto front is kept whole. Of the rest, the best in AUC of each method, precision and
     step of size is kept: steps are equal on a logarithmic scale, and so many that about `most`
     remain.
 
@@ -300,7 +303,7 @@ def representatives(summary: pd.DataFrame, *, most: int) -> pd.Series[bool]:
     """
     if len(summary) <= most:
         return pd.Series(data=True, index=summary.index)
-    kinds = ["schedule", "precision"]
+    kinds = ["method", "precision"]
     sizes = np.log(summary["zip_bytes"])
     steps = max(most // len(summary[kinds].drop_duplicates()), 1)
     step = ((sizes - sizes.min()) / max(np.ptp(sizes), _NO_MORE) * steps).astype(int)
@@ -311,10 +314,10 @@ def representatives(summary: pd.DataFrame, *, most: int) -> pd.Series[bool]:
 
 def is_reference(variants: pd.DataFrame) -> pd.Series[bool]:
     """Mark what all other variants are compared with: unpruned and float32."""
-    return (variants["schedule"] == BASELINE) & (variants["precision"] == REFERENCE_PRECISION)
+    return (variants["method"] == BASELINE) & (variants["precision"] == REFERENCE_PRECISION)
 
 
-def _compared(variants: pd.DataFrame) -> pd.DataFrame:
+def beside_baseline(variants: pd.DataFrame) -> pd.DataFrame:
     """Put each variant beside the float32 baseline of its run."""
     baselines = variants.loc[is_reference(variants), [*RUN, "auc", "raw_bytes", "zip_bytes"]]
     paired = variants.merge(baselines, how="left", on=RUN, suffixes=("", "_of_baseline"))

@@ -40,7 +40,7 @@ def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:
     keys = ["model", "split_seed", "training_seed"]
     first = variants[keys].sort_values(keys).drop_duplicates("model")
     in_first = variants[keys].merge(first, how="left", indicator="found")["found"].eq("both")
-    wanted = (variants["schedule"] == "none") | (variants["precision"] == "int8")
+    wanted = (variants["method"] == "none") | (variants["precision"] == "int8")
     return wanted & in_first.set_axis(variants.index)
 
 

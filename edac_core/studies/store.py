@@ -37,7 +37,9 @@ _FIGURE_NAMES = [
     "auc", "auc_low", "auc_high", "uar", "raw_bytes", "zip_bytes", "weights", "nonzero_weights",
     "latency_ms", "latency_p95_ms", "baseline_latency_ms",
 ]  # fmt: skip
-_DESCRIBING = ["model", "schedule", "sparsity", "protocol", "split_seed", "training_seed"]
+_DESCRIBING = ["model", "method", "sparsity", "protocol", "split_seed", "training_seed"]
+# What the method was called when there were none but schedules of magnitude pruning.
+_SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,11 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a finished job hands back: variants, final weights, history, cost."""
+    """What a finished job hands back: variants, final weights, history, cost.
+
+    `refusals` says by precision why there is no variant; `achieved_sparsity` is the share of the
+    full network's prunable weights that are no more.
+    """
 
     variants: tuple[VariantResult, ...]
     achieved_sparsity: float
@@ -86,14 +92,15 @@ class JobResult:
     history: tuple[Mapping[str, float | None], ...] = ()
     weights: bytes | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class SplitRecord:
     """Which examples are in which set: the frame that scores are aligned to.
 
-    `recordings` has columns recording, label, group, participant, set and copy: the augmentation
-    of an example, empty for a recording as it is.
+    `recordings` has columns recording, label, group, participant, set and copy (the augmentation
+    of an example, empty for a recording as it is), and what is known of sex, age_band and device.
     """
 
     key: str
@@ -193,8 +200,19 @@ class Store:
                 "INSERT INTO study_jobs VALUES (?, ?)", ((study, key) for key in keys)
             )
 
-    def put_job(self, key: str, config: Mapping[str, Any], split: str, result: JobResult) -> None:
-        """Write a finished job and its variants: all of it or nothing."""
+    def put_job(
+        self,
+        key: str,
+        config: Mapping[str, Any],
+        split: str,
+        result: JobResult,
+        *,
+        training: str | None = None,
+    ) -> None:
+        """Write a finished job and its variants: all of it or nothing.
+
+        `training` is the key of what its weights come of, if other jobs may have the same.
+        """
         with self._explained():
             for variant in result.variants:
                 self._write_model(variant)
@@ -216,6 +234,14 @@ class Store:
                 )
                 for variant in result.variants:
                     self._insert_variant(key, variant)
+                self._database.executemany(
+                    "INSERT INTO refusals VALUES (?, ?, ?)",
+                    ((key, *refusal) for refusal in result.refusals.items()),
+                )
+                if training is not None:
+                    self._database.execute(
+                        "INSERT OR IGNORE INTO trainings VALUES (?, ?)", (training, key)
+                    )
 
     def put_failure(self, key: str, config: Mapping[str, Any], reason: str) -> None:
         """Write why a job failed; the next run tries it again."""
@@ -260,7 +286,7 @@ class Store:
     def figures(self, study: str) -> pd.DataFrame:
         """Return what means over runs are made of, one row a variant of a study.
 
-        It is `variants` with fewer columns, and takes a third of the time: job, model, schedule,
+        It is `variants` with fewer columns, and takes a third of the time: job, model, method,
         sparsity, precision, protocol, split_seed, training_seed, auc, auc_low, auc_high, uar,
         raw_bytes, zip_bytes, weights, nonzero_weights, latency_ms, latency_p95_ms and
         baseline_latency_ms.
@@ -280,7 +306,7 @@ class Store:
     def variants(self, study: str, *, jobs: Iterable[str] | None = None) -> pd.DataFrame:
         """Return one row a variant of a study, or of some of its jobs.
 
-        Columns: key, job, split, model, schedule ("none" for baselines), sparsity (the plan's
+        Columns: key, job, split, model, method ("none" for baselines), sparsity (the plan's
         target, a fraction), achieved_sparsity, precision, protocol, split_seed, training_seed,
         auc, auc_low, auc_high, threshold, sensitivity, specificity, uar, raw_bytes, zip_bytes,
         xz_bytes, weights, nonzero_weights, sha256, latency_ms, latency_p95_ms and
@@ -307,6 +333,19 @@ class Store:
         return self._query(_GROUPS.format(chosen=chosen), (study, *keys)).astype(
             _ONE_CLASS_HAS_NONE
         )
+
+    def refusals(self, study: str) -> pd.DataFrame:
+        """Return the variants that a study's finished jobs could not make, and why.
+
+        Columns: job, model, method, sparsity, protocol, split_seed, training_seed, precision,
+        reason.
+        """
+        found = self._query(
+            "SELECT job, precision, reason FROM refusals JOIN study_jobs USING (job) "
+            "WHERE study = ? ORDER BY job, precision",
+            (study,),
+        )
+        return self._configurations(study).drop(columns="number").merge(found, on="job")
 
     def failures(self, study: str) -> pd.DataFrame:
         """Return job, config, reason and when of the jobs that failed."""
@@ -367,6 +406,15 @@ class Store:
             "SELECT variant FROM latencies WHERE machine_id = ?", (_digest(_json(machine)),)
         )
         return set(found["variant"])
+
+    def variants_of(self, jobs: Iterable[str]) -> list[str]:
+        """Return the keys of the variants of jobs, job by job."""
+        found = self._query(
+            "SELECT variants.key FROM json_each(?) AS asked JOIN variants ON job = asked.value "
+            "ORDER BY asked.key, variants.rowid",
+            (_json(list(jobs)),),
+        )
+        return list(found["key"])
 
     def raw_bytes(self, variants: Iterable[str]) -> dict[str, int]:
         """Return the size of the model files of variants, by key."""
@@ -438,6 +486,15 @@ class Store:
             set_of |= dict.fromkeys(of_set, name)
         return set_of
 
+    def trained(self, training: str) -> str | None:
+        """Return the job that has the weights which come of a training, if one is here."""
+        found = self._query(
+            "SELECT job FROM trainings JOIN jobs ON jobs.key = trainings.job "
+            "WHERE trainings.key = ? AND weights IS NOT NULL",
+            (training,),
+        )
+        return None if found.empty else str(found.iloc[0]["job"])
+
     def weights(self, job: str) -> bytes | None:
         """Return the final weights of a job that others start from, as it handed them back."""
         found = self._query("SELECT weights FROM jobs WHERE key = ?", (job,))
@@ -500,10 +557,13 @@ class Store:
 
     def _configurations(self, study: str) -> pd.DataFrame:
         """Return number, job and configuration of a study's finished jobs, by number."""
-        paths = ", ".join(f"'$.{name}'" for name in _DESCRIBING)
+        names = [*_DESCRIBING, _SCHEDULE]
+        paths = ", ".join(f"'$.{name}'" for name in names)
         found = self._query(_CONFIGURATIONS.format(paths=paths), (study,))
         described = json.loads(f"[{','.join(found.pop('described'))}]")
-        return pd.concat([found, pd.DataFrame(described, columns=_DESCRIBING)], axis=1)
+        jobs = pd.DataFrame(described, columns=names)
+        jobs["method"] = jobs["method"].fillna(jobs.pop(_SCHEDULE))
+        return pd.concat([found, jobs], axis=1)
 
     def _test_labels(self, split: str) -> npt.NDArray[np.bool_]:
         (recordings,) = self._query("SELECT recordings FROM splits WHERE key = ?", (split,)).iloc[0]
@@ -584,7 +644,8 @@ _ONE_CLASS_HAS_NONE = dict.fromkeys(("auc", "auc_low", "auc_high"), float)
 
 _VARIANTS = f"""
 SELECT variants.key, variants.job, jobs.split,
-  jobs.config ->> 'model' AS model, jobs.config ->> 'schedule' AS schedule,
+  jobs.config ->> 'model' AS model,
+  coalesce(jobs.config ->> 'method', jobs.config ->> 'schedule') AS method,
   jobs.config ->> 'sparsity' AS sparsity, jobs.achieved_sparsity, precision,
   jobs.config ->> 'protocol' AS protocol, jobs.config ->> 'split_seed' AS split_seed,
   jobs.config ->> 'training_seed' AS training_seed,
@@ -594,7 +655,7 @@ SELECT variants.key, variants.job, jobs.split,
   newest.baseline_ms AS baseline_latency_ms
 {_OF_STUDY} {_NEWEST_LATENCY}
 WHERE study = ? {{chosen}}
-ORDER BY model, split_seed, training_seed, schedule, sparsity, precision
+ORDER BY model, split_seed, training_seed, method, sparsity, precision
 """
 
 # Taken apart once a job, not once a variant and column.

@@ -1,4 +1,4 @@
-"""What a worker does for one job: train, prune, convert, score, weigh."""
+"""What a worker does for one job: train, compress, convert, score, weigh."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from edac_core.compress.pruning import make_schedule, prunable_weights, prune, sparsity_of
-from edac_core.compress.quantization import convert
-from edac_core.errors import ModelError
+from edac_core.compress import REFERENCE_PRECISION
+from edac_core.compress.agreement import require_agreement
+from edac_core.compress.pruning import count_of, nonzero_of, prunable_weights
+from edac_core.compress.workshop import Bench, Piece, do, plain, spread
+from edac_core.errors import EdacError, ModelError
 from edac_core.measure.discrimination import auc_interval, auc_within, decide, youden_threshold
 from edac_core.measure.latency import machine
 from edac_core.measure.memory import PeakMemory
 from edac_core.measure.size import pack, size_of
 from edac_core.models import ModelSpec
 from edac_core.models.backend import keras, tf
-from edac_core.models.training import Epoch, Trainer, seed_everything, train
+from edac_core.models.training import Epoch, seed_everything, train
 from edac_core.runtime import Variant
 from edac_core.studies.inputs import SplitInputs
 from edac_core.studies.jobs import Job, versions
@@ -31,6 +33,8 @@ from edac_core.studies.store import JobResult, Scores, VariantResult
 OnEpoch = Callable[[Epoch], None]
 
 _OUTPUTS = ((1,), (2,))
+# LiteRT takes a second a recording where it has no fast operators.
+_COMPARED = 64
 
 
 def run_job(
@@ -40,7 +44,7 @@ def run_job(
     *,
     on_epoch: OnEpoch | None = None,
 ) -> JobResult:
-    """Train a baseline, or fine-tune a level from another job's weights, and measure it.
+    """Train a baseline, or compress another job's network, and measure what comes of it.
 
     Parameters
     ----------
@@ -49,19 +53,22 @@ def run_job(
     inputs
         The recordings' features.
     start
-        The weights to start from, as their own job handed them back; None for a baseline.
+        The weights to start from, as their own job handed them back. A baseline that has them was
+        trained before, and is only converted and measured.
     on_epoch
         Called after every epoch.
 
     Returns
     -------
     JobResult
-        One variant a precision; `weights` only if another job may start from them.
+        One variant a precision, or why there is none; `weights` only if another job may start
+        from them.
 
     Raises
     ------
     ModelError
-        If the network does not take the features, diverges or cannot be converted.
+        If the network does not take the features, diverges, does not allow a method, or has no
+        float32 variant to compare with.
     """
     begun = time.perf_counter()
     memory = PeakMemory()
@@ -69,19 +76,25 @@ def run_job(
     seed_everything(job.training_seed)
     model = spec.build()
     _check_network(model, job, inputs)
-    if job.is_baseline:
-        history = _train_baseline(model, spec, job, inputs, on_epoch)
-    else:
+    full = count_of(prunable_weights(model, never=spec.never_pruned))
+    piece = plain(model, _bench(job, inputs, on_epoch))
+    if start is not None or not job.is_baseline:
         model.set_weights(unpack_weights(_required(start, job)))
-        history = _prune_level(model, spec, job, inputs, on_epoch)
+    else:
+        piece = piece.after(model, _train_baseline(model, spec, job, inputs, on_epoch))
+    for step in job.steps:
+        piece = do(piece, step, _bench(job, inputs, on_epoch))
+    del model
     _free_memory()
-    exported = spec.exported(model)
+    left = nonzero_of(prunable_weights(piece.model, never=spec.never_pruned))
+    variants, refusals = _variants(piece, job, inputs)
     result = JobResult(
-        variants=tuple(_measure(exported, precision, inputs) for precision in job.precisions),
-        achieved_sparsity=sparsity_of(prunable_weights(model, never=spec.never_pruned)),
+        variants=variants,
+        refusals=refusals,
+        achieved_sparsity=1 - left / full,
         seconds=time.perf_counter() - begun,
-        history=tuple(asdict(epoch) for epoch in history),
-        weights=_weights_to_keep(model, job),
+        history=tuple(asdict(epoch) for epoch in piece.history),
+        weights=_weights_to_keep(piece.model, job),
         environment=_environment() | {"peak_memory_mb": memory.megabytes()},
     )
     _free_memory()
@@ -171,25 +184,44 @@ def _train_baseline(
     ).history
 
 
-def _prune_level(
-    model: Any, spec: ModelSpec, job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None
-) -> tuple[Epoch, ...]:
-    trainer = Trainer(
-        model, spec, inputs.training, batch_size=job.batch_size, seed=job.training_seed
-    )
-    schedule = make_schedule(
-        job.schedule,
-        job.sparsity,
-        steps=job.epochs * trainer.steps_per_epoch,
+def _bench(job: Job, inputs: SplitInputs, on_epoch: OnEpoch | None) -> Bench:
+    return Bench(
+        spec=job.spec,
+        training=inputs.training,
+        validation=inputs.validation,
+        seed=job.training_seed,
+        epochs=job.epochs,
+        batch_size=job.batch_size,
+        training_epochs=job.training_epochs,
+        patience=job.patience,
+        training_batch_size=job.training_batch_size,
         frequency=job.frequency,
         initial_sparsity=job.initial_sparsity,
         end_on_update=job.decay_end == "last update",
+        rewrite=job.graph == "rewritten",
+        on_epoch=on_epoch,
     )
-    return prune(trainer, schedule, epochs=job.epochs, on_epoch=on_epoch)
 
 
-def _measure(model: Any, precision: str, inputs: SplitInputs) -> VariantResult:
-    converted = convert(model, precision)
+def _variants(
+    piece: Piece, job: Job, inputs: SplitInputs
+) -> tuple[tuple[VariantResult, ...], dict[str, str]]:
+    """Make the variant of each precision, or say why there is none."""
+    variants, refusals = [], {}
+    for precision in job.precisions:
+        try:
+            variants.append(_measure(piece, precision, inputs))
+        except EdacError as error:
+            if job.is_baseline and precision == REFERENCE_PRECISION:
+                raise
+            refusals[precision] = str(error)
+    return tuple(variants), refusals
+
+
+def _measure(piece: Piece, precision: str, inputs: SplitInputs) -> VariantResult:
+    converted = piece.convert(piece.model, precision)
+    examples = spread(inputs.validation.features, most=_COMPARED)
+    require_agreement(piece.model, converted, precision, examples)
     packed = pack(converted)
     variant = Variant(converted)
     scores = Scores(variant.score(inputs.validation.features), variant.score(inputs.test.features))

@@ -10,7 +10,7 @@ from edac_core.measure.size import Size
 from edac_core.studies.store import JobResult, Scores, VariantResult
 
 CONFIG = {
-    "model": "cnn", "protocol": "clean", "schedule": "constant", "sparsity": 0.5,
+    "model": "cnn", "protocol": "clean", "method": "constant", "sparsity": 0.5,
     "split_seed": 1, "training_seed": 1234,
 }  # fmt: skip
 

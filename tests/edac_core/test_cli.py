@@ -76,7 +76,7 @@ def test_table_prints_every_variant(cache, capsys, style, mark):
 def test_table_as_data_has_every_column(cache, capsys):
     assert main(["table", "study", *cache, "--csv"]) == 0
     (first, _) = csv.DictReader(capsys.readouterr().out.splitlines())
-    wanted = {"model", "protocol", "schedule", "sparsity", "precision", "split_seed", "uar",
+    wanted = {"model", "protocol", "method", "sparsity", "precision", "split_seed", "uar",
               "training_seed", "auc", "auc_low", "auc_high", "sensitivity", "specificity",
               "zip_bytes", "raw_bytes", "xz_bytes", "nonzero_weights", "zero_weights",
               "zero_percent", "zip_mib", "raw_mib", "latency_ms", "mcnemar_p"}  # fmt: skip
@@ -93,9 +93,9 @@ def test_table_fits_a_terminal(filled, split, cache, capsys):
         *(("polynomial", level) for level in (0.5, 0.7, 0.8, 0.9, 0.95, 0.999)),
     ]
     keys = []
-    for model, (schedule, sparsity) in itertools.product(models, levels):
+    for model, (method, sparsity) in itertools.product(models, levels):
         keys.append(f"{model}-{sparsity}")
-        config = {**stored.CONFIG, "model": model, "schedule": schedule, "sparsity": sparsity}
+        config = {**stored.CONFIG, "model": model, "method": method, "sparsity": sparsity}
         result = stored.make_result(split, "float32", "float16", "int8")
         filled.put_job(keys[-1], config, split.key, result)
     filled.claim("study", keys)
@@ -104,7 +104,7 @@ def test_table_fits_a_terminal(filled, split, cache, capsys):
     assert len(lines) == 105
     assert max(len(line) for line in (heading, *lines)) <= 120
     assert heading.split() == [
-        "model", "protocol", "schedule", "sparsity", "precision", "split", "seed", "auc", "±",
+        "model", "protocol", "method", "sparsity", "precision", "split", "seed", "auc", "±",
         "uar", "zip_MiB", "zero_%", "latency_ms", "mcnemar_p",
     ]  # fmt: skip
     assert all(len(line.split()) == 14 for line in lines)
@@ -134,7 +134,7 @@ def test_table_of_an_unknown_study_names_the_known(cache, capsys):
 
 def test_export_writes_the_file_of_the_variant(cache, tmp_path, capsys):
     target = tmp_path / "model.tflite"
-    arguments = ["--sparsity", "0.5", "--schedule", "constant", "--precision", "int8"]
+    arguments = ["--sparsity", "0.5", "--method", "constant", "--precision", "int8"]
     assert main(["export", "study", *arguments, "--output", str(target), *cache]) == 0
     assert target.read_bytes() == b"int8"
     assert "4 bytes" in capsys.readouterr().out
@@ -145,9 +145,9 @@ def test_export_writes_the_file_of_the_variant(cache, tmp_path, capsys):
     [
         (["--sparsity", "0.7", "--precision", "int8"], "no sparsity 0.7; choose from: 0.5."),
         (["--sparsity", "0.5", "--precision", "int4"], "no precision int4; choose from: float32, int8."),
-        (["--sparsity", "0.5", "--precision", "int8", "--schedule", "cubic"], "no schedule cubic; choose from: constant."),
+        (["--sparsity", "0.5", "--precision", "int8", "--method", "cubic"], "no method cubic; choose from: constant."),
         (["--sparsity", "0.5", "--precision", "int8", "--model", "cmm"], "no model cmm; choose from: cnn."),
-        (["--sparsity", "0.5", "--precision", "int8", "--schedule", "constant", "--split-seed", "9"], "no split_seed 9; choose from: 1."),
+        (["--sparsity", "0.5", "--precision", "int8", "--method", "constant", "--split-seed", "9"], "no split_seed 9; choose from: 1."),
     ],
 )  # fmt: skip
 def test_export_names_the_choice_that_is_not_there(cache, tmp_path, capsys, choice, sentence):
@@ -189,7 +189,7 @@ def test_export_tells_how_to_check_a_bundle(shipped, tmp_path, capsys):
 
 
 def test_export_of_a_bundle_of_what_is_no_model(cache, tmp_path, capsys):
-    arguments = ["--sparsity", 0.5, "--schedule", "constant", "--precision", "int8", "--bundle"]
+    arguments = ["--sparsity", 0.5, "--method", "constant", "--precision", "int8", "--bundle"]
     status, error = fails(
         capsys, "export", "study", *arguments, "--output", tmp_path / "x", *cache
     )  # fmt: skip
@@ -199,7 +199,7 @@ def test_export_of_a_bundle_of_what_is_no_model(cache, tmp_path, capsys):
 
 
 def test_export_to_a_folder_that_is_not_there(cache, tmp_path, capsys):
-    arguments = ["--sparsity", 0.5, "--schedule", "constant", "--precision", "int8"]
+    arguments = ["--sparsity", 0.5, "--method", "constant", "--precision", "int8"]
     target = tmp_path / "nowhere" / "model.tflite"
     status, error = fails(capsys, "export", "study", *arguments, "--output", target, *cache)
     assert status == 2

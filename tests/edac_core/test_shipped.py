@@ -62,7 +62,7 @@ def test_every_int8_variant_of_one_run_and_its_baselines_are_here(variants):
     whole = [
         rows
         for _, rows in runs
-        if rows.loc[rows["precision"].eq("int8") | rows["schedule"].eq("none"), "has_model"].all()
+        if rows.loc[rows["precision"].eq("int8") | rows["method"].eq("none"), "has_model"].all()
     ]
     assert len(whole) == 1
     assert whole[0]["precision"].eq("int8").sum() == 33
@@ -91,7 +91,7 @@ def test_sizes_are_those_of_the_files(store, variants):
 
 
 def test_levels_are_as_sparse_as_they_say(variants):
-    pruned = variants[(variants["schedule"] != "none") & (variants["precision"] == "float32")]
+    pruned = variants[(variants["method"] != "none") & (variants["precision"] == "float32")]
     left = pruned["nonzero_weights"] / pruned["weights"]
     np.testing.assert_allclose(1 - left, pruned["sparsity"], atol=2e-4)
 

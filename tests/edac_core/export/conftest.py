@@ -17,7 +17,7 @@ def shipped_variant(shipped_store):
     """An int8 variant of the shipped study whose file is here."""
     variants = shipped_store.variants("cnn")
     (row,) = variants.query(
-        "has_model and precision == 'int8' and schedule == 'polynomial' and sparsity == 0.95"
+        "has_model and precision == 'int8' and method == 'polynomial' and sparsity == 0.95"
     ).to_dict("records")
     return row
 

@@ -97,7 +97,7 @@ def test_metrics_are_the_stores_with_the_baselines_beside(bundle, shipped_store,
     variant, baseline = metrics["variant"], metrics["float32_baseline"]
     assert variant["auc_pooled"]["estimate"] == shipped_variant["auc"]
     assert variant["bytes"]["raw"] == len(bundle.files["model.tflite"])
-    assert (baseline["schedule"], baseline["precision"]) == ("none", "float32")
+    assert (baseline["method"], baseline["precision"]) == ("none", "float32")
     assert variant["latency"]["baseline_ms"] == pytest.approx(
         shipped_variant["baseline_latency_ms"]
     )

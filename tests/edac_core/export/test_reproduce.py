@@ -50,7 +50,7 @@ def test_it_is_a_study_of_its_own_and_knows_no_folder_of_ours(tmp_path):
 
 def test_a_users_own_network_is_a_file_beside_the_plan():
     config = {"model": "mine", "definition": "MODEL = 1", "protocol": "clean", "split_seed": 0,
-              "training_seed": 1, "schedule": "none", "sparsity": 0.0}  # fmt: skip
+              "training_seed": 1, "method": "none", "sparsity": 0.0}  # fmt: skip
     plan = {"name": "x", "training": {"models": ["/home/me/mine.py"]}}
     assert narrowed(plan, config)["training"]["models"] == ["network.py"]
 
@@ -63,12 +63,12 @@ def test_toml_comes_back(value):
     assert tomllib.loads(to_toml(plan)) == {"name": value, "data": {"options": {"x": value}}}
 
 
-@pytest.mark.parametrize(("schedule", "sparsity"), [("polynomial", 0.999), ("none", 0)])
-def test_the_command_line_takes_the_command(schedule, sparsity):
-    row = {"model": "my net", "schedule": schedule, "sparsity": sparsity, "precision": "int8",
+@pytest.mark.parametrize(("method", "sparsity"), [("polynomial", 0.999), ("none", 0)])
+def test_the_command_line_takes_the_command(method, sparsity):
+    row = {"model": "my net", "method": method, "sparsity": sparsity, "precision": "int8",
            "split_seed": 3, "training_seed": 1234}  # fmt: skip
     _, *words = shlex.split(export_command("cnn", row, output="x.zip"))
     options = _parser().parse_args(words)
-    assert (options.study, options.model, options.schedule) == ("cnn", "my net", schedule)
+    assert (options.study, options.model, options.method) == ("cnn", "my net", method)
     assert (options.sparsity, options.split_seed, options.training_seed) == (sparsity, 3, 1234)
     assert options.output.name == "x.zip"

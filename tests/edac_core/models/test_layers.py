@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edac_core.models.backend import keras
-from edac_core.models.layers import Attention, HoistedLSTM
+from edac_core.models.layers import Attention, HoistedLSTM, rebuilt
 
 
 @pytest.fixture
@@ -37,3 +37,17 @@ def test_a_hoisted_lstm_is_an_lstm(sequences, return_sequences):
     plain.set_weights(weights)
     np.testing.assert_allclose(ours(sequences), plain(sequences), atol=1e-5)
     assert ours.compute_output_shape((None, 7, 12)) == plain.compute_output_shape((None, 7, 12))
+
+
+def test_a_chain_is_rebuilt_with_its_weights(sequences):
+    """An LSTM in the place of a hoisted one, and a layer more, give the same outputs."""
+    hoisted = keras.Sequential([keras.Input((7, 12)), HoistedLSTM(4, name="lstm")])
+
+    def replaced(layer):
+        return [keras.layers.LSTM.from_config(layer.get_config()), keras.layers.Activation(None)]
+
+    graph = rebuilt(hoisted, replaced)
+    assert [type(layer) for layer in graph.layers] == [keras.layers.LSTM, keras.layers.Activation]
+    np.testing.assert_allclose(
+        graph.predict(sequences, verbose=0), hoisted.predict(sequences, verbose=0), atol=1e-6
+    )

@@ -5,7 +5,7 @@ import tiny
 from edac_core.errors import ModelError
 from edac_core.models.backend import keras
 from edac_core.models.examples import Examples
-from edac_core.models.training import Trainer, seed_everything, train
+from edac_core.models.training import Trainer, _loss, seed_everything, train
 
 
 def seeded_network(**options):
@@ -149,3 +149,33 @@ def test_a_loss_that_is_not_finite_is_refused():
     trainer = trainer_of(model, tiny.examples())
     with pytest.raises(ModelError, match=r"diverged \(loss nan\); lower the learning rate"):
         trainer.run_epoch()
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_soft_targets_are_learnt_by_both_kinds_of_output(outputs):
+    """The loss of soft targets is the mean of the losses of both labels, weighted by them."""
+    rng = np.random.default_rng(1)
+    truth = rng.random((8, 1)).astype(np.float32)
+    positive = rng.uniform(0.1, 0.9, (8, 1)).astype(np.float32)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(outputs)])
+    predicted = positive if outputs == 1 else np.concatenate([1 - positive, positive], axis=1)
+    expected = -(truth * np.log(positive) + (1 - truth) * np.log(1 - positive)).mean()
+    loss = _loss(model, soft=True)(truth, predicted)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_gradients_can_be_changed_before_the_step():
+    """Without their gradients weights stay where they are, but for the regularisers' pull."""
+    model = seeded_network()
+    before = model.get_weights()
+    seen = []
+
+    def withhold(gradients):
+        seen.append([gradient.shape for gradient in gradients])
+        return [0 * gradient for gradient in gradients]
+
+    trainer = Trainer(model, tiny.spec(optimizer=lambda: keras.optimizers.SGD(0.1)),
+                      tiny.examples(), batch_size=32, seed=0)  # fmt: skip
+    trainer.run_epoch(after_gradients=withhold)
+    assert seen == [[weight.shape for weight in model.trainable_variables]] * 3
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])

@@ -128,10 +128,10 @@ def test_nothing_measured_is_no_verdict_on_the_paper(claim, model):
     assert judge(claim, model, None) is Verdict.NOT_MEASURED
 
 
-def row(schedule, sparsity, precision, **figures):
+def row(method, sparsity, precision, **figures):
     known = {"zip_ratio": 1.0, "speedup": 1.0, "weights": 1000, "nonzero_weights": 1000,
              "auc_difference": 0.0}  # fmt: skip
-    return {"model": "cnn", "schedule": schedule, "sparsity": sparsity, "precision": precision,
+    return {"model": "cnn", "method": method, "sparsity": sparsity, "precision": precision,
             "runs": 3, "auc": 0.8, "auc_difference_low": -0.01, "auc_difference_high": 0.01,
             **known, **figures}  # fmt: skip
 
@@ -162,5 +162,5 @@ def test_what_is_missing_is_not_found():
     assert find(claim, "dense_a", SUMMARY) is None
     assert find(claim, "cnn", SUMMARY[SUMMARY["sparsity"] < 0.95]) is None
     assert find(claim, "cnn", SUMMARY.assign(zip_ratio=math.nan)) is None
-    lonely = find(claim, "cnn", SUMMARY[SUMMARY["schedule"] != "none"])
+    lonely = find(claim, "cnn", SUMMARY[SUMMARY["method"] != "none"])
     assert math.isnan(lonely.unpruned)

@@ -28,10 +28,10 @@ def folder(tmp_path, tiny_models):
     store = Store(tmp_path)
     store.put_study("study", title="Study", plan={}, data={})
     store.put_split(split)
-    for key, schedule, file in (("a", "none", tiny_models["float32"]), ("b", "constant", b"b")):
+    for key, method, file in (("a", "none", tiny_models["float32"]), ("b", "constant", b"b")):
         variant = _with_file(make_variant(split, "float32", file), file)
         config = {"model": "cnn", "protocol": "paper", "split_seed": 3, "training_seed": 7,
-                  "schedule": schedule, "sparsity": 0.5 * (schedule != "none")}  # fmt: skip
+                  "method": method, "sparsity": 0.5 * (method != "none")}  # fmt: skip
         store.put_job(key, config, "split", JobResult((variant,), 0.0, 1.0))
     store.claim("study", ["a", "b"])
     store.close()

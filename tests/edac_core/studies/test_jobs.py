@@ -1,7 +1,7 @@
 import dataclasses
 
 from edac_core.studies import jobs
-from edac_core.studies.jobs import expand, job_keys
+from edac_core.studies.jobs import expand, job_keys, training_key
 from edac_core.studies.plan import parse_plan
 
 
@@ -60,7 +60,7 @@ def test_the_schedules_frequency_counts_only_where_it_is_used():
     first, second = expand(plan())[0], expand(plan(frequency=10))[0]
     one, other = job_keys(first, "data"), job_keys(second, "data")
     same = {one[level] for level in levels(first)} & {other[level] for level in levels(second)}
-    assert {level.schedule for level in levels(first) if one[level] in same} == {"constant"}
+    assert {level.method for level in levels(first) if one[level] in same} == {"constant"}
 
 
 def test_another_baseline_gives_other_levels():
@@ -108,3 +108,46 @@ def test_the_fingerprint_covers_what_computes():
         "audio.py", "operations.py", "compress/pruning.py", "models/cnn.py", "studies/work.py"
     } <= set(names)  # fmt: skip
     assert not {"cli.py", "studies/store.py", "studies/run.py"} & set(names)
+
+
+def others(some_plan):
+    return [
+        job for job in levels(expand(some_plan)[0]) if job.method not in ("constant", "polynomial")
+    ]
+
+
+def test_methods_give_a_level_for_each_sparsity_they_take():
+    methods = ["structured-taylor", "qat", "movement:0.7", "polynomial+cluster-16"]
+    jobs_of = others(plan(methods=methods, recipes={"tiny": "width:0.9+polynomial:0.5"}))
+    assert [(job.method, job.sparsity, job.recipe) for job in jobs_of] == [
+        ("structured-taylor", 0.5, "structured-taylor:0.5"),
+        ("structured-taylor", 0.9, "structured-taylor:0.9"),
+        ("qat", 0.0, "qat"),
+        ("movement", 0.7, "movement:0.7"),
+        ("polynomial+cluster-16", 0.5, "polynomial:0.5+cluster-16"),
+        ("polynomial+cluster-16", 0.9, "polynomial:0.9+cluster-16"),
+        ("tiny", 0.95, "width:0.9+polynomial:0.5"),
+    ]
+
+
+def test_only_magnitude_pruning_goes_on_from_the_level_before():
+    family = expand(plan(methods=["movement"], start="previous"))[0]
+    assert [[job.method for job in chain] for chain in family.chains] == [
+        ["constant"] * 2, ["polynomial"] * 2, ["movement"], ["movement"],
+    ]  # fmt: skip
+    assert [job.goes_on for job in family.jobs] == [True] * 5 + [False] * 2
+
+
+def test_baselines_are_the_papers_graph_and_the_rest_is_rewritten():
+    family = expand(plan())[0]
+    assert family.baseline.graph == "published"
+    assert {job.graph for job in levels(family)} == {"rewritten"}
+
+
+def test_how_a_baseline_is_stored_does_not_change_its_training():
+    one, other = (expand(plan(precisions=names))[0].baseline
+                  for names in (["float32"], ["float32", "int8"]))  # fmt: skip
+    assert training_key(one, "data") == training_key(other, "data")
+    assert training_key(one, "data") != training_key(one, "other data")
+    longer = dataclasses.replace(one, epochs=9, training_epochs=9)
+    assert training_key(one, "data") != training_key(longer, "data")

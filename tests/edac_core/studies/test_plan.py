@@ -64,6 +64,15 @@ def test_a_plan_survives_its_own_dict():
         (changed(compression={"sparsities": [float("nan")]}), r"Sparsity nan is not a fraction"),
         (changed(compression={"sparsities": [0.5, 0.5]}), r"sparsities lists 0.5 twice"),
         (changed(compression={"schedules": ["cubic"]}), r"no schedule 'cubic'"),
+        (changed(compression={"methods": ["magic"]}), r"no method 'magic'"),
+        (changed(compression={"methods": ["constant"]}), r"'constant' is a schedule of magnitude pruning; list it in schedules"),
+        (changed(compression={"methods": ["movement"]}), r"'movement' needs sparsities; list at least one"),
+        (changed(compression={"methods": ["movement", "movement:0.5"], "sparsities": [0.5]}), r"'movement' is there twice at sparsity 0.5"),
+        (changed(compression={"methods": ["qat", "qat"]}), r"methods lists 'qat' twice"),
+        (changed(compression={"recipes": {"tiny": 3}}), r"recipe 'tiny' must be a text such as 'width:0.9', not 3"),
+        (changed(compression={"recipes": {"qat": "width:0.9"}}), r"cannot be called 'qat', which is a method"),
+        (changed(compression={"recipes": {"tiny": "width"}}), r"does not say how much 'width' removes"),
+        (changed(compression={"graph": "drawn"}), r"no graph 'drawn'; choose from: rewritten, published"),
         (changed(compression={"precisions": ["int4"]}), r"no precision 'int4'"),
         (changed(compression={"precisions": ["int8"]}), r"precisions lacks 'float32'; add it"),
         (changed(compression={"precisions": []}), r"precisions is empty"),
@@ -112,3 +121,21 @@ def test_any_text_survives_in_toml(text, tmp_path):
     plan = parse_plan(changed(title=text, data={"dataset": "synthetic", "options": options}))
     (tmp_path / "plan.toml").write_text(plan.to_toml(), "utf-8", newline="")
     assert load_plan(tmp_path / "plan.toml") == plan
+
+
+def test_methods_and_recipes_survive_toml(tmp_path):
+    compression = {
+        "methods": ["structured-taylor", "movement:0.9", "qat"], "sparsities": [0.5, 0.9],
+        "recipes": {"tiny": "width-distilled:0.99+polynomial:0.5"},
+    }  # fmt: skip
+    plan = parse_plan(changed(compression=compression))
+    (tmp_path / "plan.toml").write_text(plan.to_toml(), encoding="utf-8")
+    assert load_plan(tmp_path / "plan.toml") == plan
+
+
+def test_a_network_without_widths_cannot_be_built_smaller(tmp_path):
+    own = (PROJECT / "docs" / "examples" / "tiny_net.py").read_text(encoding="utf-8")
+    (tmp_path / "own.py").write_text(own, encoding="utf-8")
+    content = changed(training={"models": ["own.py"]}, compression={"methods": ["width:0.9"]})
+    with pytest.raises(PlanError, match=r"'\S+' cannot be built smaller; give its build function"):
+        parse_plan(content, folder=tmp_path)

@@ -82,7 +82,7 @@ def performed(monkeypatch, tiny_models):
             variants.append(made)
         return stored.make_result(
             inputs.record,
-            weights=f"{job.schedule} {job.sparsity}".encode() if job.goes_on else None,
+            weights=f"{job.method} {job.sparsity}".encode() if job.goes_on else None,
             variants=variants,
         )
 
@@ -126,7 +126,7 @@ def test_latency_is_measured_for_every_variant_beside_its_baseline(tmp_path, sch
     variants = table(tmp_path)
     assert (variants["latency_ms"] > 0).all()
     assert (variants["baseline_latency_ms"] > 0).all()
-    baseline = variants.query("schedule == 'none' and precision == 'float32'")
+    baseline = variants.query("method == 'none' and precision == 'float32'")
     assert (baseline["latency_ms"] == baseline["baseline_latency_ms"]).all()
 
 
@@ -192,7 +192,7 @@ def chained(*sparsities):
 
 
 def start_of_chain(job):
-    before = {0.5: "none 0.0", 0.9: f"{job.schedule} 0.5", 0.95: f"{job.schedule} 0.9"}
+    before = {0.5: "none 0.0", 0.9: f"{job.method} 0.5", 0.95: f"{job.method} 0.9"}
     return before[job.sparsity].encode() if job.sparsity else None
 
 
@@ -207,7 +207,7 @@ def test_a_longer_chain_goes_on_from_what_is_known(tmp_path, scheduler, performe
     run(tmp_path, scheduler, chained(0.5, 0.9))
     _, events = run(tmp_path, scheduler, chained(0.5, 0.9, 0.95))
     assert sorted(done(events)) == [
-        f"cnn {schedule} 95.0%, split 1, seed 1234" for schedule in ("constant", "polynomial")
+        f"cnn {method} 95.0%, split 1, seed 1234" for method in ("constant", "polynomial")
     ]
 
 

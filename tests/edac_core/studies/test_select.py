@@ -58,10 +58,10 @@ def variants():
     rng = np.random.default_rng(3)
     rows = [
         {
-            "key": f"{split}-{seed}-{schedule}-{sparsity}-{precision}",
+            "key": f"{split}-{seed}-{method}-{sparsity}-{precision}",
             "model": "cnn",
             "protocol": "clean",
-            "schedule": schedule,
+            "method": method,
             "sparsity": sparsity,
             "precision": precision,
             "split_seed": split,
@@ -76,7 +76,7 @@ def variants():
             "latency_p95_ms": 3.0,
             "baseline_latency_ms": rng.uniform(1, 2),
         }
-        for (split, seed), (schedule, sparsity), precision in itertools.product(
+        for (split, seed), (method, sparsity), precision in itertools.product(
             RUNS, LEVELS, ("float32", "int8")
         )
     ]
@@ -84,9 +84,9 @@ def variants():
     return frame.assign(auc_low=frame["auc"] - 0.05, auc_high=frame["auc"] + 0.03)
 
 
-def chosen(frame, schedule, sparsity, precision):
+def chosen(frame, method, sparsity, precision):
     return frame[
-        (frame["schedule"] == schedule)
+        (frame["method"] == method)
         & (frame["sparsity"] == sparsity)
         & (frame["precision"] == precision)
     ]
@@ -153,16 +153,16 @@ def test_unmeasured_latency_stays_unknown(variants):
 
 def test_a_run_without_its_baseline_has_no_comparison(variants):
     """As while a study is running."""
-    partial = variants[(variants["schedule"] != "none") | (variants["precision"] != "float32")]
+    partial = variants[(variants["method"] != "none") | (variants["precision"] != "float32")]
     assert summarise(partial)["auc_difference"].isna().all()
     assert summarise(partial)["auc"].notna().all()
 
 
 def test_curves_start_at_the_baseline(variants):
     summary = summarise(variants)
-    rows = curve(summary, model="cnn", protocol="clean", schedule="constant", precision="int8")
+    rows = curve(summary, model="cnn", protocol="clean", method="constant", precision="int8")
     assert rows["sparsity"].tolist() == [0.0, 0.5, 0.9]
-    assert rows["schedule"].tolist() == ["none", "constant", "constant"]
+    assert rows["method"].tolist() == ["none", "constant", "constant"]
     assert (rows["precision"] == "int8").all()
 
 
@@ -212,7 +212,7 @@ def test_protocols_are_never_averaged_nor_compared(variants, both_protocols):
 def test_protocols_are_never_one_curve(both_protocols):
     rows = curve(
         summarise(both_protocols),
-        model="cnn", protocol="paper", schedule="constant", precision="int8",
+        model="cnn", protocol="paper", method="constant", precision="int8",
     )  # fmt: skip
     assert rows["protocol"].tolist() == ["paper"] * 3
     assert rows["sparsity"].tolist() == [0.0, 0.5, 0.9]
@@ -348,7 +348,7 @@ def test_two_variants_are_compared_within_the_runs_that_both_have(variants):
 @given(POINTS, st.integers(1, 6))
 def test_representatives_keep_the_front_and_the_best_of_every_step(points, most):
     frame = pd.DataFrame(points, columns=["zip_bytes", "auc"])
-    frame = frame.assign(schedule="constant", precision="int8")
+    frame = frame.assign(method="constant", precision="int8")
     kept = representatives(frame, most=most)
     assert kept[pareto_front(frame["zip_bytes"], frame["auc"])].all()
     if len(frame) <= most:

@@ -14,9 +14,9 @@ def two_runs(filled, split):
     """A study of two runs, and another study that shall stay behind."""
     keys = []
     for seed in (1, 2):
-        for schedule in ("none", "constant"):
-            keys.append(f"{schedule}{seed}")
-            config = stored.CONFIG | {"schedule": schedule, "split_seed": seed}
+        for method in ("none", "constant"):
+            keys.append(f"{method}{seed}")
+            config = stored.CONFIG | {"method": method, "split_seed": seed}
             contents = [f"{keys[-1]} {precision}".encode() for precision in PRECISIONS]
             variants = [
                 stored.make_variant(split, precision, content)
@@ -35,7 +35,7 @@ def test_rows_come_whole_and_files_as_chosen(two_runs, tmp_path):
     before, after = two_runs.variants("shipped"), copy.variants("shipped")
     pd.testing.assert_frame_equal(before.drop(columns="has_model"), after.drop(columns="has_model"))
     shipped = after[after["has_model"]]
-    chosen = shipped[["schedule", "split_seed", "precision"]].itertuples(index=False, name=None)
+    chosen = shipped[["method", "split_seed", "precision"]].itertuples(index=False, name=None)
     assert set(chosen) == {("none", 1, "float32"), ("none", 1, "int8"), ("constant", 1, "int8")}
     assert copy.model(shipped.iloc[0]["sha256"])
     assert len(copy.scores(after["key"].iloc[-1])) == 14
@@ -79,7 +79,7 @@ def test_the_first_run_is_chosen_for_each_model():
             "model": ["a", "a", "b", "b"],
             "split_seed": [2, 1, 1, 1],
             "training_seed": [1, 2, 3, 3],
-            "schedule": ["none"] * 3 + ["constant"],
+            "method": ["none"] * 3 + ["constant"],
             "precision": ["float32"] * 4,
         }
     )

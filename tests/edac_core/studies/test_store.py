@@ -17,7 +17,7 @@ SLOW, FAST = Latency(2.0, 3.0, 2.1, 200), Latency(1.0, 1.5, 1.1, 200)
 def test_a_variant_comes_back_as_it_was_put(filled, split):
     row = filled.variants("study").set_index("precision").loc["int8"]
     put = stored.make_variant(split, "int8", b"int8")
-    assert (row["model"], row["schedule"], row["sparsity"]) == ("cnn", "constant", 0.5)
+    assert (row["model"], row["method"], row["sparsity"]) == ("cnn", "constant", 0.5)
     assert (row["raw_bytes"], row["zip_bytes"], row["xz_bytes"]) == (4, 11, 12)
     assert (row["weights"], row["nonzero_weights"]) == (100, 50)
     assert (row["auc"], row["auc_low"], row["auc_high"]) == (
@@ -53,7 +53,7 @@ def test_test_scores_are_the_test_part_of_all_scores(filled):
 def test_figures_are_columns_of_the_variants(filled, split):
     """Of two jobs, one measured on two machines and one on none."""
     filled.put_job(
-        "earlier", {**stored.CONFIG, "schedule": "none", "sparsity": 0}, split.key,
+        "earlier", {**stored.CONFIG, "method": "none", "sparsity": 0}, split.key,
         stored.make_result(split, "int8", "float32"),
     )  # fmt: skip
     filled.claim("study", ["earlier", "job"])
@@ -79,7 +79,7 @@ def test_figures_of_what_has_no_latency_are_numbers(filled):
 def test_a_study_without_results_has_no_figures(store, study):
     store.put_study("study", title="Study", plan={}, data={})
     assert store.figures(study).empty
-    assert {"model", "schedule", "precision", "auc", "latency_ms"} <= set(store.figures(study))
+    assert {"model", "method", "precision", "auc", "latency_ms"} <= set(store.figures(study))
 
 
 def test_variants_and_groups_of_some_jobs(filled, split):

@@ -1,4 +1,3 @@
-import dataclasses
 import gc
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -42,8 +41,13 @@ def inputs():
 
 def job(**options):
     shared = {"model": "tiny", "protocol": "clean", "split_seed": 1, "training_seed": 7}
-    level = {"epochs": 6, "patience": 3, "batch_size": 32, "precisions": PRECISIONS}
-    return Job(**shared | level | options)
+    training = {"training_epochs": 6, "training_batch_size": 32, "patience": 3}
+    level = {"epochs": 6, "batch_size": 32, "precisions": PRECISIONS}
+    return Job(**shared | training | level | options)
+
+
+def level(method, sparsity, **options):
+    return job(method=method, sparsity=sparsity, recipe=f"{method}:{sparsity}", **options)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +57,8 @@ def baseline(inputs):
 
 @pytest.fixture(scope="module")
 def pruned(inputs, baseline):
-    level = job(schedule="polynomial", sparsity=0.75, epochs=3, frequency=3)
-    return run_job(level, inputs, baseline.weights)
+    pruned = level("polynomial", 0.75, epochs=3, frequency=3)
+    return run_job(pruned, inputs, baseline.weights)
 
 
 def test_a_job_yields_one_variant_a_precision(baseline, pruned):
@@ -96,21 +100,23 @@ def test_a_level_is_as_sparse_as_asked(pruned):
 
 def test_a_level_starts_from_its_baseline(inputs, baseline):
     untrained = run_job(job(epochs=1, patience=1), inputs)
-    level = job(schedule="constant", sparsity=0.1, epochs=1, frequency=1)
-    one, other = (run_job(level, inputs, start.weights) for start in (baseline, untrained))
+    pruned = level("constant", 0.1, epochs=1, frequency=1)
+    one, other = (run_job(pruned, inputs, start.weights) for start in (baseline, untrained))
     assert not np.array_equal(one.variants[0].scores.test, other.variants[0].scores.test)
 
 
 def test_a_level_without_weights_to_start_from_is_refused(inputs):
-    level = job(schedule="constant", sparsity=0.1, epochs=1, frequency=1)
+    pruned = level("constant", 0.1, epochs=1, frequency=1)
     with pytest.raises(ModelError, match=r"starts from are not in this store; use another --cache"):
-        run_job(level, inputs)
+        run_job(pruned, inputs)
 
 
 def test_levels_hand_their_weights_on_if_others_go_on_from_them(inputs, baseline):
-    level = job(schedule="constant", sparsity=0.5, epochs=1, frequency=1, start="previous")
-    first = run_job(level, inputs, baseline.weights)
-    second = run_job(dataclasses.replace(level, sparsity=0.9), inputs, first.weights)
+    pruned = level("constant", 0.5, epochs=1, frequency=1, start="previous")
+    first = run_job(pruned, inputs, baseline.weights)
+    second = run_job(
+        level("constant", 0.9, epochs=1, frequency=1, start="previous"), inputs, first.weights
+    )
     assert second.achieved_sparsity == pytest.approx(0.9, abs=0.01)
     kept = unpack_weights(first.weights)
     assert sum((weight == 0).sum() for weight in kept) >= first.achieved_sparsity * 100

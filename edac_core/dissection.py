@@ -10,7 +10,7 @@ import functools
 from contextlib import closing
 from pathlib import Path
 
-from edac_core.measure.parts import OperatorTimes, Spread, Tensor
+from edac_core.measure.parts import Footprint, OperatorTimes, Spread, Tensor
 from edac_core.studies.store import Store
 from edac_core.verdicts import ModelFile
 
@@ -60,7 +60,22 @@ def operator_times_of(file: ModelFile) -> OperatorTimes:
     return time_operators(_read(file))
 
 
-# The page asks three things of one file, and unpacking it takes longest.
+def footprint_of(file: ModelFile) -> Footprint:
+    """Say what a file asks of a device, as `edac_core.measure.footprint.footprint` does.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or damaged.
+    ModelError
+        If LiteRT cannot load it.
+    """
+    from edac_core.measure.footprint import footprint  # noqa: PLC0415 - see above
+
+    return footprint(_read(file))
+
+
+# The page asks several things of one file, and unpacking it takes longest.
 @functools.lru_cache(maxsize=2)
 def _read(file: ModelFile) -> bytes:
     with closing(Store(Path(file.store), readonly=True, live=file.live)) as store:

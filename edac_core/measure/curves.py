@@ -8,8 +8,10 @@ from scipy.stats import binomtest
 
 from edac_core.errors import DataError
 from edac_core.measure.discrimination import (
+    calibration_error,
     checked_scores,
     count_at_or_above,
+    score_bins,
 )
 
 _LEVEL = 0.95
@@ -190,12 +192,11 @@ def calibration(labels: npt.ArrayLike, scores: npt.ArrayLike, *, bins: int) -> C
             f"Scores go from {checked.min():.3g} to {checked.max():.3g}: give probabilities, which "
             "are between 0 and 1."
         )
-    edges = np.quantile(checked, np.linspace(0, 1, bins + 1))
-    places = np.searchsorted(edges[1:-1], checked)
+    places = score_bins(checked, bins=bins)
     found = tuple(
         _bin(is_positive[places == place], checked[places == place]) for place in np.unique(places)
     )
-    error = sum(one.n * abs(one.mean_score - one.share) for one in found) / len(checked)
+    error = calibration_error(labels, scores, bins=bins)
     return Calibration(found, error, float(np.mean((checked - is_positive) ** 2)))
 
 

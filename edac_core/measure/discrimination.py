@@ -247,6 +247,50 @@ def decide(labels: npt.ArrayLike, scores: npt.ArrayLike, *, threshold: float) ->
     return Decision(threshold, sensitivity, specificity, (sensitivity + specificity) / 2)
 
 
+def calibration_error(labels: npt.ArrayLike, scores: npt.ArrayLike, *, bins: int) -> float:
+    """Return how far scores are from being probabilities, on average over bins of them.
+
+    Parameters
+    ----------
+    labels, scores : array_like, shape (n,)
+        As in `auc_interval`, scores between 0 and 1.
+    bins : int
+        See `score_bins`.
+
+    Returns
+    -------
+    float
+        The expected calibration error: the mean distance between mean score and share of
+        positives of the bins, by their recordings.
+
+    Raises
+    ------
+    DataError
+        If the arrays are empty, of different length, not finite, or hold one class only.
+
+    References
+    ----------
+    Naeini, Cooper & Hauskrecht (2015), "Obtaining well calibrated probabilities using Bayesian
+    binning", AAAI.
+    """
+    is_positive, checked = checked_scores(labels, scores)
+    # In each bin, n |mean score - share of positives| is the distance between the sums.
+    distances = np.bincount(score_bins(checked, bins=bins), weights=checked - is_positive)
+    return float(np.abs(distances).sum() / len(checked))
+
+
+def score_bins(scores: FloatArray, *, bins: int) -> npt.NDArray[np.intp]:
+    """Divide scores into at most so many bins of about equally many; equal ones stay together.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        The number of each score's bin, from 0 for the lowest; some may be empty.
+    """
+    edges = np.quantile(scores, np.linspace(0, 1, bins + 1))
+    return np.searchsorted(edges[1:-1], scores)
+
+
 def _group_auc(name: str, is_positive: BoolArray, scores: FloatArray, level: float) -> GroupAuc:
     both_classes = is_positive.any() and not is_positive.all()
     auc = auc_interval(is_positive, scores, level=level) if both_classes else None

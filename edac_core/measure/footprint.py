@@ -6,42 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edac_core.measure.graph import Graph, Operator, read_graph
-from edac_core.measure.runtimes import RuntimeSupport, check_runtimes
+from edac_core.measure.parts import Footprint
+from edac_core.measure.runtimes import check_runtimes
 
 ALIGNMENT = 16
 """Bytes that each tensor in an arena is aligned to, as LiteRT's runtimes do."""
 
 # Weights and recurrent weights of the four gates, and the projection, among an LSTM's inputs.
 _LSTM_WEIGHTS = (*range(1, 9), 16)
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a file takes on a device.
-
-    Parameters
-    ----------
-    flash_bytes
-        The file as it is; weights are read where they lie.
-    arena_bytes
-        Estimate of the RAM for what operators hand to each other, one recording at a time; None
-        if the file has loops or branches. What a runtime needs for its own book-keeping and
-        inside its operators comes on top.
-    macs
-        Multiplications by weights, each with its addition, for one recording, weights of zero
-        included; None if the file has loops or branches.
-    runtimes
-        Which take the file.
-    micro_arena_bytes
-        What TFLite Micro took when it loaded the file here (on 64 bits; pointers are half as
-        long on a microcontroller); None where it is not installed or does not take the file.
-    """
-
-    flash_bytes: int
-    arena_bytes: int | None
-    macs: int | None
-    runtimes: tuple[RuntimeSupport, ...]
-    micro_arena_bytes: int | None
 
 
 @dataclass(frozen=True)

@@ -103,3 +103,45 @@ class OperatorTimes:
     def sum_ms(self) -> float:
         """What the operators take by themselves, one after another."""
         return sum(operator.total_ms for operator in self.operators)
+
+
+@dataclass(frozen=True)
+class RuntimeSupport:
+    """Whether a runtime takes a file, how that is known, and what stands against it.
+
+    `takes` is "part" where a runtime computes some operators and leaves the others to LiteRT.
+    """
+
+    name: str
+    takes: Literal["whole", "part", "no"]
+    how_known: Literal["by loading", "by operator list"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a file takes on a device.
+
+    Parameters
+    ----------
+    flash_bytes
+        The file as it is; weights are read where they lie.
+    arena_bytes
+        Estimate of the RAM for what operators hand to each other, one recording at a time; None
+        if the file has loops or branches. What a runtime needs for its own book-keeping and
+        inside its operators comes on top.
+    macs
+        Multiplications by weights, each with its addition, for one recording, weights of zero
+        included; None if the file has loops or branches.
+    runtimes
+        Which take the file.
+    micro_arena_bytes
+        What TFLite Micro took when it loaded the file here (on 64 bits; pointers are half as
+        long on a microcontroller); None where it is not installed or does not take the file.
+    """
+
+    flash_bytes: int
+    arena_bytes: int | None
+    macs: int | None
+    runtimes: tuple[RuntimeSupport, ...]
+    micro_arena_bytes: int | None

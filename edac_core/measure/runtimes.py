@@ -6,12 +6,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from edac_core.measure.anatomy import operator_name
 from edac_core.measure.graph import Graph, Operator
+from edac_core.measure.parts import RuntimeSupport
 from edac_core.measure.size import WEIGHTED
 from edac_core.runtime import open_interpreter
 
@@ -59,19 +59,6 @@ _ARENA_BYTES = 256 * 2**20
 _SOURCE_FILE = re.compile(r"^\S+\.(cc|h)(:\d+)? ")
 _ARENA_TOTAL = re.compile(r"Arena allocation total (\d+) bytes")
 _WEIGHTED_NAMES = {operator_name(code) for code in WEIGHTED}
-
-
-@dataclass(frozen=True)
-class RuntimeSupport:
-    """Whether a runtime takes a file, how that is known, and what stands against it.
-
-    `takes` is "part" where a runtime computes some operators and leaves the others to LiteRT.
-    """
-
-    name: str
-    takes: Literal["whole", "part", "no"]
-    how_known: Literal["by loading", "by operator list"]
-    reason: str
 
 
 def check_runtimes(model: bytes, graph: Graph) -> tuple[tuple[RuntimeSupport, ...], int | None]:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from edac_core.measure.significance import combine_p_values, mcnemar, mcnemar_p
+from edac_core.measure.discrimination import calibration_error, ties
+from edac_core.measure.significance import (
+    combine_p_values,
+    delong_differences,
+    mcnemar,
+    mcnemar_p,
+)
 from edac_core.papers import MEBIBYTE
 from edac_core.studies import BASELINE
 from edac_core.studies.select import CONFIGURATION, RUN, TESTED_ALIKE, is_reference
 from edac_core.studies.store import TestScores
+from edac_core.studies.trust import CALIBRATION_BINS
 
 COMPARISON = ["only_baseline_right", "only_variant_right", "mcnemar_p"]
+_DIFFERENCE = ["auc_difference", "auc_difference_low", "auc_difference_high", "delong_p"]
+_SCORES = ["calibration_error", "distinct_scores"]
 
 _TABLE = [
-    "model", "protocol", "schedule", "sparsity", "precision", "split_seed", "training_seed",
-    "auc", "auc_low", "auc_high", "uar", "sensitivity", "specificity", "threshold", "mcnemar_p",
-    "only_baseline_right", "only_variant_right", "zip_bytes", "zip_mib", "raw_bytes", "raw_mib",
-    "xz_bytes", "weights", "nonzero_weights", "zero_weights", "zero_percent", "latency_ms",
-    "latency_p95_ms", "baseline_latency_ms", "sha256",
+    "model", "protocol", "method", "sparsity", "precision", "split_seed", "training_seed",
+    "auc", "auc_low", "auc_high", *_DIFFERENCE, "uar", "sensitivity", "specificity", "threshold",
+    "mcnemar_p", "only_baseline_right", "only_variant_right", *_SCORES, "zip_bytes", "zip_mib",
+    "raw_bytes", "raw_mib", "xz_bytes", "weights", "nonzero_weights", "zero_weights",
+    "zero_percent", "latency_ms", "latency_p95_ms", "baseline_latency_ms", "sha256",
 ]  # fmt: skip
 
 Scores = Callable[[str], pd.DataFrame]
@@ -46,8 +55,10 @@ def compare_variants(variants: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     DataFrame
         One row a variant, indexed by its ``key``: ``only_baseline_right`` and
         ``only_variant_right``, how many test examples only one of the two decides rightly, and
-        ``mcnemar_p`` (McNemar's exact test; 1 for the baseline itself). Variants whose run has no
-        baseline yet are left out.
+        ``mcnemar_p`` (McNemar's exact test; 1 for the baseline itself); ``auc_difference`` with
+        DeLong's 95 % interval (``_low``, ``_high``) and ``delong_p`` of the same recordings;
+        ``calibration_error`` (over 10 bins of equally many examples) and ``distinct_scores``.
+        Variants whose run has no baseline yet are left out.
     """
     return compare_on_test(variants, {key: _of_test(scores(key)) for key in variants["key"]})
 
@@ -65,8 +76,9 @@ def compare_on_test(variants: pd.DataFrame, answers: Mapping[str, TestScores]) -
     """
     # Decisions can be paired only where the same examples were scored in the same order.
     runs = variants.groupby([*RUN, "split"])
-    rows = [row for _, run in runs for row in _compared_with_baseline(run, answers)]
-    return pd.DataFrame(rows, columns=["key", *COMPARISON]).set_index("key")
+    parts = [_compared_with_baseline(run, answers) for _, run in runs]
+    columns = ["key", *COMPARISON, *_DIFFERENCE, *_SCORES]
+    return pd.concat([pd.DataFrame(columns=columns), *parts]).set_index("key").infer_objects()
 
 
 def compare_two(
@@ -106,7 +118,7 @@ def summarise_comparison(comparison: pd.DataFrame, variants: pd.DataFrame) -> pd
     Returns
     -------
     DataFrame
-        One row a model, protocol, schedule, sparsity and precision: ``mcnemar_p`` of the runs
+        One row a model, protocol, method, sparsity and precision: ``mcnemar_p`` of the runs
         together, and how many test examples of a run only one of the two decides rightly (means).
     """
     groups = variants.join(comparison, on="key", how="inner").groupby([*CONFIGURATION])
@@ -137,32 +149,51 @@ def in_full(variants: pd.DataFrame, comparison: pd.DataFrame) -> pd.DataFrame:
         zero_weights=zeros,
         zero_percent=100 * zeros / variants["weights"],
     )
-    table = table.sort_values([*RUN, "schedule", "sparsity", "precision"], key=_baseline_first)
+    table = table.sort_values([*RUN, "method", "sparsity", "precision"], key=_baseline_first)
     # Counts stay whole numbers where a run has no baseline yet.
     counts = {"only_baseline_right": "Int64", "only_variant_right": "Int64"}
     return table[_TABLE].astype(counts).reset_index(drop=True)
 
 
 def _baseline_first(column: pd.Series) -> pd.Series:
-    return column.replace(BASELINE, "") if column.name == "schedule" else column
+    return column.replace(BASELINE, "") if column.name == "method" else column
 
 
-def _compared_with_baseline(
-    run: pd.DataFrame, answers: Mapping[str, TestScores]
-) -> Iterator[tuple[str, int, int, float]]:
-    references = run[is_reference(run)]
+def _compared_with_baseline(run: pd.DataFrame, answers: Mapping[str, TestScores]) -> pd.DataFrame:
+    references = run.loc[is_reference(run), "key"]
     if references.empty:
-        return
-    baseline = str(references["key"].iloc[0])
+        return pd.DataFrame()
+    baseline = answers[str(references.iloc[0])]
     called = _decisions(run, answers)
-    right = np.stack(list(called.values())) == answers[baseline].labels
-    of_baseline = called[baseline] == answers[baseline].labels
+    right = np.stack(list(called.values())) == baseline.labels
+    of_baseline = right[run["key"].tolist().index(references.iloc[0])]
     only_baseline = (of_baseline & ~right).sum(axis=1)
     only_variant = (~of_baseline & right).sum(axis=1)
-    p_values = mcnemar_p(only_baseline, only_variant)
-    yield from zip(
-        called, only_baseline.tolist(), only_variant.tolist(), p_values.tolist(), strict=True
-    )
+    return pd.DataFrame({
+        "key": run["key"],
+        "only_baseline_right": only_baseline,
+        "only_variant_right": only_variant,
+        "mcnemar_p": mcnemar_p(only_baseline, only_variant),
+    }).join(_differences(run, baseline, answers), on="key")  # fmt: skip
+
+
+def _differences(
+    run: pd.DataFrame, baseline: TestScores, answers: Mapping[str, TestScores]
+) -> pd.DataFrame:
+    """Return what the scores of variants are worth beside their baseline's, by key."""
+    scores = [answers[key].scores for key in run["key"]]
+    found = delong_differences(baseline.labels, baseline.scores, scores)
+    table = pd.DataFrame({
+        "auc_difference": [one.difference for one in found],
+        "auc_difference_low": [one.low for one in found],
+        "auc_difference_high": [one.high for one in found],
+        "delong_p": [one.p_value for one in found],
+        "calibration_error": [
+            calibration_error(baseline.labels, one, bins=CALIBRATION_BINS) for one in scores
+        ],
+        "distinct_scores": [ties(one).distinct for one in scores],
+    })  # fmt: skip
+    return table.set_index(run["key"].to_numpy())
 
 
 def _decisions(variants: pd.DataFrame, answers: Mapping[str, TestScores]) -> dict[str, BoolArray]:

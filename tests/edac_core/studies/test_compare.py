@@ -14,7 +14,7 @@ from edac_core.studies.compare import (
 )
 from edac_core.studies.store import Store, TestScores
 
-BASELINE = {**stored.CONFIG, "schedule": "none", "sparsity": 0.0}
+BASELINE = {**stored.CONFIG, "method": "none", "sparsity": 0.0}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def compared(store, *, model=None):
 
 def variants_of(*rows):
     """Variants of runs; each has a key, a run (its split and both seeds), and its threshold."""
-    frame = pd.DataFrame(rows, columns=["key", "run", "schedule", "precision", "threshold"])
+    frame = pd.DataFrame(rows, columns=["key", "run", "method", "precision", "threshold"])
     return frame.assign(
         model="cnn", protocol="clean", split=frame["run"], split_seed=frame["run"],
         training_seed=1234, sparsity=0.5,
@@ -147,7 +147,7 @@ def test_the_full_table_has_zeros_and_mebibytes(with_baseline):
         zip_bytes=3 * 2**20, raw_bytes=2**19, weights=200, nonzero_weights=50
     )
     table = in_full(variants, compared(with_baseline))
-    assert table["schedule"].tolist() == ["none", "none", "constant", "constant"]
+    assert table["method"].tolist() == ["none", "none", "constant", "constant"]
     assert (table["zip_mib"] == 3).all()
     assert (table["raw_mib"] == 0.5).all()
     assert (table["zero_weights"] == 150).all()
@@ -157,7 +157,7 @@ def test_the_full_table_has_zeros_and_mebibytes(with_baseline):
 
 
 def test_runs_are_brought_together():
-    keys = [f"{run}-{schedule}" for run in (1, 2, 3) for schedule in ("none", "constant")]
+    keys = [f"{run}-{method}" for run in (1, 2, 3) for method in ("none", "constant")]
     variants = variants_of(
         *((key, int(key[0]), key[2:], "int8", 0.5) for key in keys),
         ("later", 4, "constant", "int8", 0.5),
@@ -170,7 +170,7 @@ def test_runs_are_brought_together():
         },
         index=pd.Index(keys, name="key"),
     )
-    row = summarise_comparison(comparison, variants).set_index("schedule").loc["constant"]
+    row = summarise_comparison(comparison, variants).set_index("method").loc["constant"]
     assert (row["only_baseline_right"], row["only_variant_right"]) == (6, 2)
     assert row["mcnemar_p"] == combine_p_values([0.02, 0.3, 0.1]) == pytest.approx(0.15)
 
@@ -179,7 +179,7 @@ def test_counts_of_the_shipped_study_follow_from_its_sensitivity_and_specificity
     store = Store(SHIPPED, readonly=True)
     variants = store.variants("cnn")
     one_run = variants[(variants["split_seed"] == 2)].iloc[::6]
-    reference = variants.query("split_seed == 2 and schedule == 'none' and precision == 'float32'")
+    reference = variants.query("split_seed == 2 and method == 'none' and precision == 'float32'")
     sample = pd.concat([one_run, reference]).drop_duplicates("key")
     labels = store.scores(reference["key"].item()).query("set == 'test'")["label"]
     positives, negatives = labels.sum(), (1 - labels).sum()

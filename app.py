@@ -13,11 +13,11 @@ from dashboard.charts import CONFIG, tradeoff
 from dashboard.charts import sparsity as curves
 from dashboard.charts.sparsity import SparsityCurves
 from dashboard.charts.tradeoff import Tradeoff
-from dashboard.choices import PRECISION, SCHEDULE, SPARSITY, Network
+from dashboard.choices import METHOD, PRECISION, SPARSITY, Network
 from dashboard.export import draw_download
 from dashboard.metrics import cells, draw_cells
 from dashboard.pickers import pick_network, pick_rest, pick_study, studies_here
-from dashboard.tradeoffs import finder, pinned
+from dashboard.tradeoffs import contest, finder, pinned
 from dashboard.tradeoffs.table import draw_variants
 from dashboard.worth import draw_worth
 from edac_core.papers import EDAC, SQUEEZE, published_curve
@@ -66,16 +66,16 @@ def draw_network(network: Network) -> None:
     """Draw all that changes with the slider."""
     pickers.follow()
     state = st.session_state
-    precision, schedule = state[PRECISION.key], state[SCHEDULE.key]
+    precision, method = state[PRECISION.key], state[METHOD.key]
     slider, limits = st.columns([7, 2], vertical_alignment="bottom")
     sparsity = slider.select_slider(
-        "Sparsity", network.levels(schedule=schedule, precision=precision), key=SPARSITY.key,
+        "Sparsity", network.levels(method=method, precision=precision), key=SPARSITY.key,
         format_func=write.per_cent,
         help="The share of the weights that pruning sets to zero.",
     )  # fmt: skip
     with limits:
         finder.draw_finder(network)
-    row = network.row(schedule=schedule, sparsity=sparsity, precision=precision)
+    row = network.row(method=method, sparsity=sparsity, precision=precision)
     beside = pinned.settle(network)
     draw_cells(cells(row, network.baseline))
     draw_worth(network.study, network.groups(row))
@@ -84,12 +84,13 @@ def draw_network(network: Network) -> None:
         draw_tradeoff_panel(network, row, beside)
         draw_download(network, row)
     with right:
-        draw_curve_panels(network, schedule=schedule, precision=precision, sparsity=sparsity)
+        draw_curve_panels(network, method=method, precision=precision, sparsity=sparsity)
     left, right = st.columns([2, 3])
     with left:
         pinned.draw_pinned(network, row, beside)
     with right:
         draw_variants(network, row, height=TABLE_HEIGHT)
+    contest.draw_contest(network)
     address.write(FIELDS)
 
 
@@ -98,7 +99,7 @@ def draw_tradeoff_panel(network: Network, row: pd.Series, beside: pd.Series | No
     state = st.session_state
     chart, figure = _tradeoff(
         network, network.key,
-        schedule=state[SCHEDULE.key], precision=state[PRECISION.key], ink=theme.ink(),
+        method=state[METHOD.key], precision=state[PRECISION.key], ink=theme.ink(),
     )  # fmt: skip
     summary = network.summary
     pinned_label = None if beside is None else beside.name
@@ -120,16 +121,16 @@ def choose_clicked(network: Network) -> None:
     pickers.choose_labelled(network, tradeoff.clicked(points))
 
 
-def draw_curve_panels(network: Network, *, schedule: str, precision: str, sparsity: float) -> None:
+def draw_curve_panels(network: Network, *, method: str, precision: str, sparsity: float) -> None:
     """Draw AUC, size and latency against sparsity."""
-    drawn = _curves(network, network.key, schedule=schedule, precision=precision, ink=theme.ink())
+    drawn = _curves(network, network.key, method=method, precision=precision, ink=theme.ink())
     for (chart, figure), height in zip(drawn, CURVE_HEIGHTS, strict=True):
         quantity = chart.quantity
         beside = f", beside what {chart.paper} published" if chart.paper_is_shown else ""
         st.plotly_chart(
-            curves.mark_level(figure, chart.point(schedule=schedule, sparsity=sparsity)),
+            curves.mark_level(figure, chart.point(method=method, sparsity=sparsity)),
             height=height, key=quantity.column, config=CONFIG,
-            alt=f"{quantity.question} {precision}, by schedule{beside}",
+            alt=f"{quantity.question} {precision}, by method{beside}",
         )  # fmt: skip
 
 
@@ -139,11 +140,11 @@ def _tradeoff(
     _network: Network,
     key: object,  # noqa: ARG001 - for the cache
     *,
-    schedule: str,
+    method: str,
     precision: str,
     ink: str | None,
 ) -> tuple[Tradeoff, dict[str, Any]]:
-    published = published_curve(_network.model, schedule, precision)
+    published = published_curve(_network.model, method, precision)
     chart = tradeoff.tradeoff(_network.summary, published)
     return chart, tradeoff.draw_tradeoff(chart, ink=ink).to_plotly_json()
 
@@ -153,12 +154,12 @@ def _curves(
     _network: Network,
     key: object,  # noqa: ARG001 - for the cache
     *,
-    schedule: str,
+    method: str,
     precision: str,
     ink: str | None,
 ) -> tuple[tuple[SparsityCurves, dict[str, Any]], ...]:
     ours = _network.curves(precision=precision)
-    published = published_curve(_network.model, schedule, precision)
+    published = published_curve(_network.model, method, precision)
     charts = [
         curves.sparsity_curves(ours, published, quantity=quantity, precision=precision)
         for quantity in QUANTITIES

@@ -12,7 +12,7 @@ import pandas as pd
 from dashboard import format as write
 from dashboard.address import Field
 from dashboard.studies import Figures, Study, read_files, read_groups
-from dashboard.theme import PRECISIONS, SCHEDULES, in_order
+from dashboard.theme import METHODS, PRECISIONS, in_order
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.studies import BASELINE
 from edac_core.studies.select import CONFIGURATION, curve, over_runs, smallest_within
@@ -36,10 +36,10 @@ def _same_per_cent(written: str, asked: str) -> bool:
 STUDY = Field("study", "study")
 MODEL = Field("model", "model")
 PRECISION = Field("precision", "precision")
-SCHEDULE = Field("schedule", "schedule")
+METHOD = Field("method", "method")
 SPARSITY = Field("sparsity", "sparsity", write.per_cent_in_address, _same_per_cent)
 RUN = Field("run", "run")
-FIELDS = (STUDY, MODEL, PRECISION, SCHEDULE, SPARSITY, RUN)
+FIELDS = (STUDY, MODEL, PRECISION, METHOD, SPARSITY, RUN)
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Network:
         return summary[summary["model"] == self.model]
 
     @property
-    def schedules(self) -> list[str]:
-        """Schedules by which it was pruned, or the baseline alone."""
-        found = set(self.summary["schedule"].unique()) - {BASELINE}
-        return in_order(found, SCHEDULES) or [BASELINE]
+    def methods(self) -> list[str]:
+        """Methods by which it was pruned, or the baseline alone."""
+        found = set(self.summary["method"].unique()) - {BASELINE}
+        return in_order(found, METHODS) or [BASELINE]
 
     @property
     def precisions(self) -> list[str]:
@@ -101,7 +101,7 @@ class Network:
     @functools.cached_property
     def baseline(self) -> pd.Series | None:
         """The row of the float32 baseline, if it is finished."""
-        found = self._rows(schedule=BASELINE, sparsity=0.0, precision=REFERENCE_PRECISION)
+        found = self._rows(method=BASELINE, sparsity=0.0, precision=REFERENCE_PRECISION)
         return None if found.empty else found.iloc[0]
 
     @functools.cached_property
@@ -110,18 +110,20 @@ class Network:
         kept = smallest_within(self.summary, loss=TOLERATED_LOSS)
         return (self.summary if kept.empty else kept).iloc[0]
 
-    def levels(self, *, schedule: str, precision: str) -> list[float]:
-        """Return the sparsities of one schedule, from 0 (the baseline) on."""
-        return [float(level) for level in self._curve(schedule, precision)["sparsity"]]
+    def levels(self, *, method: str, precision: str) -> list[float]:
+        """Return the sparsities of one method, from 0 (the baseline) on."""
+        return [float(level) for level in self._curve(method, precision)["sparsity"]]
 
     def curves(self, *, precision: str) -> dict[str, pd.DataFrame]:
-        """Return the rows of each schedule by sparsity, from the baseline on."""
-        return {schedule: self._curve(schedule, precision) for schedule in self.schedules}
+        """Return the rows of each method by sparsity, from the baseline on."""
+        return {method: self._curve(method, precision) for method in self.methods}
 
-    def row(self, *, schedule: str, sparsity: float, precision: str) -> pd.Series:
-        """Return the row of one variant; sparsity 0 is the baseline whatever the schedule."""
-        wanted = schedule if sparsity else BASELINE
-        return self._rows(schedule=wanted, sparsity=sparsity, precision=precision).iloc[0]
+    def row(self, *, method: str, sparsity: float, precision: str) -> pd.Series:
+        """Return the row of one variant; where a method has none at 0, that is the baseline."""
+        own = self._rows(method=method, sparsity=sparsity, precision=precision)
+        if not len(own):
+            own = self._rows(method=BASELINE, sparsity=sparsity, precision=precision)
+        return own.iloc[0]
 
     def labelled(self, label: int) -> pd.Series:
         """Return the row of the summary that has a label."""
@@ -183,27 +185,27 @@ class Network:
         labels = self.summary[CONFIGURATION].reset_index(names="label")
         return figures.merge(labels, on=CONFIGURATION)
 
-    def _curve(self, schedule: str, precision: str) -> pd.DataFrame:
+    def _curve(self, method: str, precision: str) -> pd.DataFrame:
         return curve(
             self.summary,
             model=self.model,
             protocol=self.study.protocol,
-            schedule=schedule,
+            method=method,
             precision=precision,
         )
 
-    def _rows(self, *, schedule: str, sparsity: float, precision: str) -> pd.DataFrame:
+    def _rows(self, *, method: str, sparsity: float, precision: str) -> pd.DataFrame:
         return self.summary[
-            (self.summary["schedule"] == schedule)
+            (self.summary["method"] == method)
             & (self.summary["sparsity"] == sparsity)
             & (self.summary["precision"] == precision)
         ]
 
 
-def default_schedule(network: Network) -> str:
-    """Return the schedule at which the page opens."""
-    schedule = str(network.start["schedule"])
-    return schedule if schedule in network.schedules else network.schedules[0]
+def default_method(network: Network) -> str:
+    """Return the method at which the page opens."""
+    method = str(network.start["method"])
+    return method if method in network.methods else network.methods[0]
 
 
 def default_level(network: Network, levels: Sequence[float]) -> float:
@@ -223,12 +225,10 @@ def describe_start(network: Network) -> str:
     kind = " trained on synthetic recordings" if network.study.synthetic else ""
     if network.baseline is None or not row["auc_difference"] >= -TOLERATED_LOSS:
         return f"The float32 baselines of {name} are not finished yet, so nothing is compared."
-    level = "without pruning"
-    if row["schedule"] != BASELINE:
-        level = f"with {write.per_cent(row['sparsity'])} of its weights pruned ({row['schedule']})"
+    level = write.level(row["method"], row["sparsity"])
     return (
         f"The smallest {name} here{kind} that loses at most {TOLERATED_LOSS} AUC on average is "
-        f"**{row['precision']} {level}: {write.size(row['zip_bytes'])}, "
+        f"**{row['precision']}, {level}: {write.size(row['zip_bytes'])}, "
         f"{write.smaller(row['zip_ratio'])}**. :small[Chosen on these same test recordings.]"
     )
 
@@ -247,6 +247,4 @@ def describe_progress(network: Network) -> str | None:
 
 def name_variant(row: pd.Series) -> str:
     """Name a variant in words: int8, polynomial 95 %."""
-    if row["schedule"] == BASELINE:
-        return f"{row['precision']}, not pruned"
-    return f"{row['precision']}, {row['schedule']} {write.per_cent(row['sparsity'])}"
+    return f"{row['precision']}, {write.level(row['method'], row['sparsity'])}"

@@ -115,7 +115,7 @@ def _offer(network: Network, variant: pd.Series, *, key: str) -> _Offer:
 
 def _name(row: pd.Series) -> str:
     level = write.per_cent_in_address(row["sparsity"])
-    return f"{row['model']}-{row['schedule']}-{level}-{row['precision']}"
+    return f"{row['model']}-{row['method']}-{level}-{row['precision']}"
 
 
 def _draw_buttons(places: Any, offer: _Offer | None, *, key: str, instead: str) -> None:

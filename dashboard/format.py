@@ -6,7 +6,10 @@ import math
 import re
 import unicodedata
 
+from edac_core.studies import BASELINE
+
 UNKNOWN = "not measured"
+UNPRUNED = "not pruned"
 _MINUS = "\N{MINUS SIGN}"
 # Addresses become links without any mark around them.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~:$&@]|(?<=www)\.)", re.IGNORECASE)
@@ -78,6 +81,13 @@ def per_cent(fraction: float) -> str:
     ('90 %', '99.9 %')
     """
     return f"{_plain_per_cent(fraction)} %"
+
+
+def level(method: str, sparsity: float) -> str:
+    """Name what was done to a network: polynomial 95 %, qat, not pruned."""
+    if method == BASELINE:
+        return UNPRUNED
+    return f"{method} {per_cent(sparsity)}" if sparsity else method
 
 
 def per_cent_in_address(fraction: float) -> str:

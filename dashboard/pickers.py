@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, choices, frame
-from dashboard.choices import MODEL, PRECISION, RUN, SCHEDULE, SPARSITY, STUDY, Network
+from dashboard.choices import METHOD, MODEL, PRECISION, RUN, SPARSITY, STUDY, Network
 from dashboard.studies import Study, find_studies, read_figures
-from dashboard.theme import PRECISIONS, SCHEDULES
+from dashboard.theme import METHODS, PRECISIONS
 from edac_core.errors import StoreError
 from edac_core.studies import BASELINE
 
@@ -70,29 +70,27 @@ def pick_network(study: Study) -> Network | None:
 
 
 def pick_rest(network: Network) -> None:
-    """Let the viewer choose precision and schedule, and settle what the slider offers."""
+    """Let the viewer choose precision and method, and settle what the slider offers."""
     precision = _picker(
         PRECISION, "Precision", network.precisions,
         default=str(network.start["precision"]),
         help="How a weight is stored. " + _explained(PRECISIONS, network.precisions),
     )  # fmt: skip
-    schedule = _picker(
-        SCHEDULE, "Schedule", network.schedules,
-        default=choices.default_schedule(network),
-        help="How pruning goes about it. " + _explained(SCHEDULES, network.schedules),
+    method = _picker(
+        METHOD, "Method", network.methods,
+        default=choices.default_method(network),
+        help="How pruning goes about it. " + _explained(METHODS, network.methods),
     )  # fmt: skip
-    levels = network.levels(schedule=schedule, precision=precision)
+    levels = network.levels(method=method, precision=precision)
     address.settle(SPARSITY, levels, default=choices.default_level(network, levels))
-    row = network.row(
-        schedule=schedule, sparsity=st.session_state[SPARSITY.key], precision=precision
-    )
+    row = network.row(method=method, sparsity=st.session_state[SPARSITY.key], precision=precision)
     numbers = [str(number) for number in range(1, len(network.runs) + 1)]
     address.settle(RUN, numbers, default=choices.default_run(network, row))
 
 
 def shown_variant() -> tuple[str, ...]:
     """Return what the pickers and the slider show, as it stands in the address."""
-    fields = (MODEL, PRECISION, SCHEDULE, SPARSITY)
+    fields = (MODEL, PRECISION, METHOD, SPARSITY)
     return tuple(field.write(st.session_state[field.key]) for field in fields)
 
 
@@ -102,12 +100,12 @@ def choose(row: pd.Series) -> None:
     Parameters
     ----------
     row : Series
-        Of `Network.summary`. The unpruned one belongs to every schedule.
+        Of `Network.summary`. The unpruned one belongs to every method.
     """
     state = st.session_state
     state[PRECISION.key] = str(row["precision"])
-    if row["schedule"] != BASELINE:
-        state[SCHEDULE.key] = str(row["schedule"])
+    if row["method"] != BASELINE:
+        state[METHOD.key] = str(row["method"])
     state[SPARSITY.key] = float(row["sparsity"])
     state[_CHOSEN] = True
     address.touch()

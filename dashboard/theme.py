@@ -1,4 +1,4 @@
-"""One meaning, one look: how precisions, schedules, papers and the chosen variant are drawn."""
+"""One meaning, one look: how precisions, methods, papers and the chosen variant are drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import streamlit as st
+
+from edac_core.compress import methods as compress
 
 PAPER_COLOUR = "#858585"
 """What a paper published is hollow and grey."""
@@ -23,8 +25,8 @@ class PrecisionLook:
 
 
 @dataclass(frozen=True)
-class ScheduleLook:
-    """How a schedule is drawn: the dash of its line and the shape of its points (Plotly's)."""
+class MethodLook:
+    """How a method is drawn: the dash of its line and the shape of its points (Plotly's)."""
 
     dash: str
     shape: str
@@ -35,17 +37,34 @@ PRECISIONS = {
     "float32": PrecisionLook("#0072B2", "32-bit weights, as trained"),
     "float16": PrecisionLook("#009E73", "weights rounded to 16 bits"),
     "int8": PrecisionLook("#D55E00", "weights rounded to 8 bits"),
+    "int8_full": PrecisionLook("#56B4E9", "weights, activations, input and output in 8 bits"),
+    "int16x8": PrecisionLook("#8B4513", "weights in 8 bits, all else in 16; slow here"),
+    "int4_weights": PrecisionLook("#882255", "weights rounded to 4 bits"),
 }
 
-SCHEDULES = {
-    "polynomial": ScheduleLook("solid", "circle", "weights are removed little by little"),
-    "constant": ScheduleLook("6px,4px", "square", "all weights to go are removed at once"),
+METHODS = {
+    name: MethodLook(dash, shape, compress.METHODS[name].explanation)
+    for name, dash, shape in (
+        ("polynomial", "solid", "circle"),
+        ("constant", "6px,4px", "square"),
+        ("structured-taylor", "12px,3px", "triangle-up"),
+        ("structured-norm", "12px,3px,3px,3px", "triangle-down"),
+        ("width", "2px,2px", "star"),
+        ("width-distilled", "2px,2px,8px,2px", "hexagram"),
+        ("movement", "8px,2px,2px,2px,2px,2px", "pentagon"),
+        ("block", "4px,4px", "cross"),
+        ("rewritten", "solid", "hourglass"),
+        ("round-to-zero", "solid", "triangle-left"),
+        ("cluster-16", "solid", "hexagon"),
+        ("cluster-32", "solid", "hexagon2"),
+        ("qat", "solid", "x"),
+    )
 }
 
 INKS = {"light": "#3A424B", "dark": "#D5D9DE"}
 
 _OTHER_PRECISION = PrecisionLook("#E69F00", "another precision")
-_OTHER_SCHEDULE = ScheduleLook("10px,3px,2px,3px", "triangle-up", "another schedule")
+_OTHER_METHOD = MethodLook("10px,3px,2px,3px", "bowtie", "a chain of methods")
 
 PAPER_DASH = "2px,3px"
 FRONT_COLOUR = "#6E7781"
@@ -76,9 +95,9 @@ def precision_look(name: str) -> PrecisionLook:
     return PRECISIONS.get(name, _OTHER_PRECISION)
 
 
-def schedule_look(name: str) -> ScheduleLook:
-    """Return how a schedule is drawn; one that has no look of its own gets a common one."""
-    return SCHEDULES.get(name, _OTHER_SCHEDULE)
+def method_look(name: str) -> MethodLook:
+    """Return how a method is drawn; one that has no look of its own gets a common one."""
+    return METHODS.get(name, _OTHER_METHOD)
 
 
 def ink() -> str | None:

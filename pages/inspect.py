@@ -10,9 +10,9 @@ from dashboard import format as write
 from dashboard.address import Field
 from dashboard.charts import CONFIG, anatomy
 from dashboard.charts import decisions as charts
-from dashboard.choices import FIELDS, PRECISION, RUN, SCHEDULE, SPARSITY, Network
+from dashboard.choices import FIELDS, METHOD, PRECISION, RUN, SPARSITY, Network
 from dashboard.export import draw_export_of
-from dashboard.inspecting import decisions, flips, variant
+from dashboard.inspecting import decisions, flips, trust, variant
 from dashboard.inspecting.decisions import Decisions
 from dashboard.inspecting.dissection import (
     are_measured,
@@ -29,12 +29,14 @@ from edac_core.locations import PROJECT
 from edac_core.measure.parts import Spread, Tensor
 from edac_core.verdicts import ModelFile
 
-MADE_OF, DECIDES, CHANGED = "made-of", "decides", "changed"
+MADE_OF, DECIDES, CHANGED, TRUSTED, RUNS = "made-of", "decides", "changed", "trusted", "runs"
 VIEW = Field("view", "view")
 VIEWS = {
     MADE_OF: ":material/deployed_code: What it is made of",
     DECIDES: ":material/rule: What it decides",
     CHANGED: ":material/swap_horiz: What changed",
+    TRUSTED: ":material/verified_user: Whether to trust it",
+    RUNS: ":material/memory: Where it runs",
 }
 TREE_HEIGHT, SPREAD_HEIGHT, MATRIX_HEIGHT, CURVE_HEIGHT = 360, 330, 230, 400
 MOST_ROWS = 9
@@ -110,14 +112,12 @@ def pick_run(network: Network) -> None:
 def draw_network(network: Network) -> None:
     """Draw all that changes with the slider."""
     state = st.session_state
-    levels = network.levels(schedule=state[SCHEDULE.key], precision=state[PRECISION.key])
+    levels = network.levels(method=state[METHOD.key], precision=state[PRECISION.key])
     sparsity = st.select_slider(
         "Sparsity", levels, key=SPARSITY.key, format_func=write.per_cent,
         help="The share of the weights that pruning sets to zero.",
     )  # fmt: skip
-    row = network.row(
-        schedule=state[SCHEDULE.key], sparsity=sparsity, precision=state[PRECISION.key]
-    )
+    row = network.row(method=state[METHOD.key], sparsity=sparsity, precision=state[PRECISION.key])
     try:
         draw_row(network, row)
     except EdacError as error:
@@ -146,8 +146,12 @@ def draw_row(network: Network, row: pd.Series) -> None:
         draw_made_of(chosen)
     elif view == DECIDES:
         draw_decides(chosen, own, baseline)
-    else:
+    elif view == CHANGED:
         draw_changed(chosen, own, baseline)
+    elif view == TRUSTED:
+        draw_trusted(chosen, own, baseline)
+    else:
+        draw_runs(chosen)
     st.divider()
     draw_export_of(network.study, chosen.row, key="inspect")
 
@@ -318,15 +322,36 @@ def draw_matrices(own: Decisions, baseline: Decisions | None, *, precision: str)
 def draw_changed(chosen: Chosen, own: Decisions, baseline: Decisions | None) -> None:
     """Draw the test examples that variant and baseline decide differently."""
     if baseline is None:
-        st.markdown(
-            "This is the float32 baseline itself: choose a sparsity or a precision to compare it."
-            if chosen.is_baseline
-            else "The float32 baseline of this run is not finished, so nothing can be compared yet."
-        )
+        draw_no_baseline(chosen)
         return
     st.markdown(flips.describe(decisions.compare(own, baseline), examples=len(own.examples)))
     if (own.called != baseline.called).any():
         flips.draw_flips(chosen.network.study, own, baseline, key=str(chosen.row["key"]))
+
+
+def draw_trusted(chosen: Chosen, own: Decisions, baseline: Decisions | None) -> None:
+    """Draw whether the variant can stand in for its baseline, and who pays."""
+    if baseline is None:
+        draw_no_baseline(chosen)
+        return
+    trust.draw_trust(chosen, own.known, baseline.known)
+
+
+def draw_runs(chosen: Chosen) -> None:
+    """Draw what the file asks of a device."""
+    if chosen.file is None:
+        draw_no_file(chosen)
+        return
+    trust.draw_footprint(chosen.file)
+
+
+def draw_no_baseline(chosen: Chosen) -> None:
+    """Say why there is nothing to compare the variant with."""
+    st.markdown(
+        "This is the float32 baseline itself: choose a sparsity or a precision to compare it."
+        if chosen.is_baseline
+        else "The float32 baseline of this run is not finished, so nothing can be compared yet."
+    )
 
 
 def _other_file(chosen: Chosen) -> ModelFile | None:

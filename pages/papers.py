@@ -13,16 +13,16 @@ import streamlit as st
 from dashboard import address, frame, theme
 from dashboard.charts import CONFIG
 from dashboard.charts.papers import QUANTITIES, Quantity, comparison, draw_comparison
-from dashboard.choices import MODEL, PRECISION, SCHEDULE, STUDY, Network
+from dashboard.choices import METHOD, MODEL, PRECISION, STUDY, Network
 from dashboard.measuring import Measurement, draw_measurement
-from dashboard.papers import claims, doubts
+from dashboard.papers import beyond, claims, doubts
 from dashboard.papers.claims import Judged, Shown
 from dashboard.papers.published import UNITS, Measured, draw_published_table, published_table
 from dashboard.papers.retested import augmented_test_set
 from dashboard.papers.signed_zeros import signed_zeros
 from dashboard.pickers import pick_study
 from dashboard.studies import Study, find_studies, read_figures
-from dashboard.theme import PRECISIONS, SCHEDULES, model_title
+from dashboard.theme import METHODS, PRECISIONS, model_title
 from dashboard.worth import draw_worth
 from edac_core.errors import EdacError, StoreError
 from edac_core.papers import PUBLISHED_MODELS, published_curve
@@ -34,12 +34,13 @@ CHART_HEIGHT = 270
 FIELDS = (
     replace(MODEL, omitted="cnn"),
     replace(PRECISION, omitted="int8"),
-    replace(SCHEDULE, omitted="polynomial"),
+    replace(METHOD, omitted="polynomial"),
 )
 INTRODUCTION = (
     "Two papers made such networks small: **EDAC** (2023; cough recordings, tables 3 to 6) and "
     "**Squeeze for Sneeze** (2020; speech, tables 2 and 3). Here is what they published beside "
-    "what was measured here, on other recordings. [Tables](#published-tables), [claims](#claims), "
+    "what was measured here, on other recordings. [Tables](#published-tables), "
+    "[past the papers](#past-the-papers), [claims](#claims), "
     "[what to read them by](#what-to-read-them-by)."
 )
 NOTE = (
@@ -56,6 +57,7 @@ def main() -> None:
     frame.draw_problems([*problems, *unreadable])
     st.markdown(INTRODUCTION)
     draw_tables(studies, shown)
+    draw_beyond(shown)
     draw_claims(shown)
     draw_doubts(shown)
 
@@ -69,13 +71,13 @@ def draw_tables(studies: Sequence[Study], shown: Sequence[Shown]) -> None:
         model = pick(FIELDS[0], "Model", PUBLISHED_MODELS, write=model_title)
         measured, of_study = pick_measured(model, studies, shown)
         precision = pick(FIELDS[1], "Precision", measured.precisions(), write=str)
-        schedule = pick(FIELDS[2], "Schedule", measured.schedules(), write=str)
+        method = pick(FIELDS[2], "Method", measured.methods(), write=str)
     address.write([*of_study, *FIELDS])
     with complaints:
         frame.draw_problems(address.complaints())
     draw_missing(measured)
-    draw_charts(measured, schedule=schedule, precision=precision)
-    draw_table(measured, schedule=schedule)
+    draw_charts(measured, method=method, precision=precision)
+    draw_table(measured, method=method)
 
 
 def pick_measured(
@@ -98,7 +100,7 @@ def pick(
     field: address.Field, label: str, options: Sequence[str], *, write: Callable[[str], str]
 ) -> str:
     """Let the viewer choose one of some options."""
-    looks = {**PRECISIONS, **SCHEDULES}
+    looks = {**PRECISIONS, **METHODS}
     said = [f"**{name}**: {looks[name].help}" for name in options if name in looks]
     address.settle(field, options, default=str(field.omitted))
     chosen = st.selectbox(
@@ -120,12 +122,10 @@ def draw_missing(measured: Measured) -> None:
     st.page_link("pages/run.py", label="Run a study", icon=":material/play_circle:")
 
 
-def draw_charts(measured: Measured, *, schedule: str, precision: str) -> None:
+def draw_charts(measured: Measured, *, method: str, precision: str) -> None:
     """Draw each quantity that the paper published, as published and as measured."""
-    figures = _figures(
-        measured, measured.key, schedule=schedule, precision=precision, ink=theme.ink()
-    )
-    name = f"{model_title(measured.model)}, {precision}, {schedule}"
+    figures = _figures(measured, measured.key, method=method, precision=precision, ink=theme.ink())
+    name = f"{model_title(measured.model)}, {precision}, {method}"
     with st.grid(len(figures), min_column_width=300, key="curves"):
         for quantity, figure in figures:
             st.plotly_chart(
@@ -142,15 +142,15 @@ def _figures(
     _measured: Measured,
     key: object,  # noqa: ARG001 - for the cache
     *,
-    schedule: str,
+    method: str,
     precision: str,
     ink: str | None,
 ) -> list[tuple[Quantity, dict[str, Any]]]:
-    published = published_curve(_measured.model, schedule, precision)
-    ours = _measured.ours(schedule=schedule, precision=precision)
+    published = published_curve(_measured.model, method, precision)
+    ours = _measured.ours(method=method, precision=precision)
     quantities = QUANTITIES[published["paper"].iloc[0]]
     charts = [
-        comparison(ours, published, quantity=quantity, schedule=schedule, precision=precision)
+        comparison(ours, published, quantity=quantity, method=method, precision=precision)
         for quantity in quantities
     ]
     return [
@@ -160,8 +160,8 @@ def _figures(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _table(_measured: Measured, key: object, *, schedule: str) -> pd.DataFrame:  # noqa: ARG001
-    return published_table(_measured, schedule=schedule)
+def _table(_measured: Measured, key: object, *, method: str) -> pd.DataFrame:  # noqa: ARG001
+    return published_table(_measured, method=method)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -188,15 +188,24 @@ def draw_basis(network: Network | None) -> None:
         frame.draw_problems([str(error)])
 
 
-def draw_table(measured: Measured, *, schedule: str) -> None:
-    """Draw the table that the paper has for a schedule."""
-    row = published_curve(measured.model, schedule, "float32").iloc[0]
-    title = f"{row['paper']}, {row['place']}: {model_title(measured.model)}, {schedule}"
+def draw_table(measured: Measured, *, method: str) -> None:
+    """Draw the table that the paper has for a method."""
+    row = published_curve(measured.model, method, "float32").iloc[0]
+    title = f"{row['paper']}, {row['place']}: {model_title(measured.model)}, {method}"
     st.markdown(f"**{title}**")
     unit, _ = UNITS[row["paper"]]
     draw_published_table(
-        _table(measured, measured.key, schedule=schedule), unit=unit, alt=f"{title}, beside ours"
+        _table(measured, measured.key, method=method), unit=unit, alt=f"{title}, beside ours"
     )
+
+
+def draw_beyond(shown: Sequence[Shown]) -> None:
+    """Draw how far what was measured here gets past the papers."""
+    st.markdown("#### Past the papers")
+    try:
+        beyond.draw_beyond(shown)
+    except StoreError as error:
+        frame.draw_problems([str(error)])
 
 
 def draw_claims(shown: Sequence[Shown]) -> None:

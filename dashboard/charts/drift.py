@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts import SENTENCE, empty_figure, hover_texts, marked
 from dashboard.charts.verdicts import shape_of, variant_legend
-from dashboard.theme import CHOSEN_COLOUR, precision_look, schedule_look
+from dashboard.theme import CHOSEN_COLOUR, method_look, precision_look
 from edac_core.disturb import DISTURBANCES, Disturbance
 from edac_core.studies.jobs import BASELINE
 
@@ -45,7 +45,7 @@ WORDS: Mapping[str, Words] = {
 class Drift:
     """What the chart shows.
 
-    `lines` has a row a variant and strength: title, precision, schedule, is_baseline, chosen (it is
+    `lines` has a row a variant and strength: title, precision, method, is_baseline, chosen (it is
     drawn; the baseline may only be compared with), position (of the strength), probability,
     positive, sentence.
     """
@@ -73,7 +73,7 @@ def drift(answers: pd.DataFrame, scores: npt.NDArray[np.float32], *, disturbance
     """
     kind = DISTURBANCES[disturbance]
     count = len(kind.strengths)
-    known = ["title", "precision", "schedule", "threshold", "is_baseline", "chosen"]
+    known = ["title", "precision", "method", "threshold", "is_baseline", "chosen"]
     lines = answers[known].loc[answers.index.repeat(count)].reset_index(drop=True)
     lines["position"] = np.tile(np.arange(count), len(answers))
     lines["probability"] = scores.ravel()
@@ -158,14 +158,14 @@ def _line(title: str, line: pd.DataFrame) -> go.Scatter:
     return go.Scatter(
         name=title, mode="lines+markers",
         x=line["position"].tolist(), y=line["probability"].tolist(),
-        line={"color": colour, "width": 2, "dash": _dash(first["schedule"])},
-        marker={"color": colour, "size": 6, "symbol": shape_of(first["schedule"])},
+        line={"color": colour, "width": 2, "dash": _dash(first["method"])},
+        marker={"color": colour, "size": 6, "symbol": shape_of(first["method"])},
         customdata=hover_texts(line["sentence"]), hovertemplate=SENTENCE,
     )  # fmt: skip
 
 
-def _dash(schedule: str) -> str:
-    return "solid" if schedule == BASELINE else schedule_look(schedule).dash
+def _dash(method: str) -> str:
+    return "solid" if method == BASELINE else method_look(method).dash
 
 
 def _tick(strength: float) -> str:

@@ -25,7 +25,7 @@ from dashboard.charts import (
     paper_of,
     value_axis,
 )
-from dashboard.theme import PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
+from dashboard.theme import PAPER_COLOUR, PAPER_DASH, method_look, precision_look
 from edac_core.papers import EDAC, SQUEEZE
 
 HERE = "here"
@@ -75,7 +75,7 @@ QUANTITIES = {EDAC: (AUC, SMALLER, FASTER), SQUEEZE: (UAR, SMALLER)}
 
 @dataclass(frozen=True)
 class Comparison:
-    """One quantity of one network, by schedule and precision, published and measured here.
+    """One quantity of one network, by method and precision, published and measured here.
 
     The levels of both stand at equal steps. `lines` has columns series (the paper's name or
     `HERE`), position, value, low, high (one standard deviation over the runs; NaN where it is not
@@ -83,7 +83,7 @@ class Comparison:
     """
 
     quantity: Quantity
-    schedule: str
+    method: str
     precision: str
     paper: str
     levels: tuple[float, ...]
@@ -99,7 +99,7 @@ def comparison(
     published: pd.DataFrame,
     *,
     quantity: Quantity,
-    schedule: str,
+    method: str,
     precision: str,
 ) -> Comparison:
     """Prepare a chart.
@@ -111,7 +111,7 @@ def comparison(
     published : DataFrame
         As `edac_core.papers.published_curve` returns it.
     quantity : Quantity
-    schedule, precision : str
+    method, precision : str
         Of both.
     """
     paper = paper_of(published)
@@ -122,7 +122,7 @@ def comparison(
         _line(frame, name, quantity, levels) for frame, name in ((published, paper), (ours, HERE))
     ]
     table = pd.concat(lines, ignore_index=True).dropna(subset="value")
-    return Comparison(quantity, schedule, precision, paper, levels, table)
+    return Comparison(quantity, method, precision, paper, levels, table)
 
 
 def draw_comparison(chart: Comparison, *, named: bool = False, ink: str | None = None) -> go.Figure:
@@ -195,8 +195,8 @@ def _levels_axis(levels: tuple[float, ...]) -> dict[str, Any]:
 def _look(chart: Comparison, name: str) -> tuple[str, str, str]:
     """Return colour, dash and shape."""
     if name == HERE:
-        schedule = schedule_look(chart.schedule)
-        return precision_look(chart.precision).colour, schedule.dash, schedule.shape
+        method = method_look(chart.method)
+        return precision_look(chart.precision).colour, method.dash, method.shape
     return PAPER_COLOUR, PAPER_DASH, "circle-open"
 
 

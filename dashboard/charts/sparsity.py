@@ -28,7 +28,7 @@ from dashboard.charts import (
     size_axis,
     value_axis,
 )
-from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, precision_look, schedule_look
+from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, method_look, precision_look
 from edac_core.papers import MEBIBYTE
 
 MOST_LABELS, MOST_MARKS = 9, 60
@@ -64,7 +64,7 @@ class SparsityCurves:
     """One quantity along the levels of a study.
 
     The levels stand at equal steps, as on the slider: the interesting ones are close together.
-    `lines` has columns series (a schedule or `paper`), position, value, low, high (one standard
+    `lines` has columns series (a method or `paper`), position, value, low, high (one standard
     deviation over the runs; NaN for the paper) and sentence; where there are very many levels,
     `together` neighbouring ones are one point. `curves` are the figures it was made of. `paper`
     is the paper that published figures of this network, of this quantity or another; empty if
@@ -93,18 +93,16 @@ class SparsityCurves:
         """Return one line."""
         return self.lines[self.lines["series"] == name]
 
-    def point(self, *, schedule: str, sparsity: float) -> pd.DataFrame:
-        """Return the slider's position on a schedule's line."""
-        curve = self.curves.get(schedule)
+    def point(self, *, method: str, sparsity: float) -> pd.DataFrame:
+        """Return the slider's position on a method's line."""
+        curve = self.curves.get(method)
         if curve is None:
             return self.lines.iloc[:0]
         value = float(curve[self.quantity.column][curve["sparsity"] == sparsity].iloc[0])
         point = {
             "position": [float(self.levels.index(sparsity))],
             "value": [value],
-            "sentence": [
-                _sentence(schedule, write.per_cent(sparsity), self.quantity.written(value))
-            ],
+            "sentence": [_sentence(method, write.per_cent(sparsity), self.quantity.written(value))],
         }
         return pd.DataFrame(point)[: int(math.isfinite(value))]
 
@@ -121,7 +119,7 @@ def sparsity_curves(
     Parameters
     ----------
     curves : mapping of str to DataFrame
-        By schedule, as `edac_core.studies.select.curve` returns them.
+        By method, as `edac_core.studies.select.curve` returns them.
     published : DataFrame
         A paper's figures, as `edac_core.papers.published_curve` returns them.
     quantity : Quantity
@@ -172,7 +170,7 @@ def draw_sparsity_curves(
 
 
 def mark_level(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, Any]:
-    """Draw a line at the slider's position, and a ring where it meets the chosen schedule's.
+    """Draw a line at the slider's position, and a ring where it meets the chosen method's.
 
     Parameters
     ----------
@@ -192,7 +190,7 @@ def mark_level(figure: Mapping[str, Any], chosen: pd.DataFrame) -> dict[str, Any
 
 def _our_line(
     frame: pd.DataFrame,
-    schedule: str,
+    method: str,
     quantity: Quantity,
     levels: tuple[float, ...],
     *,
@@ -211,14 +209,14 @@ def _our_line(
     line = every.groupby(np.arange(len(every)) // together).mean()
     around = "around " if together > 1 else ""
     sentences = [
-        _sentence(schedule, f"{around}{write.per_cent(round(sparsity, 4))}", quantity.written(mean))
+        _sentence(method, f"{around}{write.per_cent(round(sparsity, 4))}", quantity.written(mean))
         for sparsity, mean in zip(line["sparsity"], line["value"], strict=True)
     ]
-    return line.drop(columns="sparsity").assign(series=schedule, sentence=sentences)
+    return line.drop(columns="sparsity").assign(series=method, sentence=sentences)
 
 
-def _sentence(schedule: str, level: str, figure: str) -> str:
-    return f"{schedule}, {level}: {figure}"
+def _sentence(method: str, level: str, figure: str) -> str:
+    return f"{method}, {level}: {figure}"
 
 
 def _paper_line(
@@ -282,7 +280,7 @@ def _levels_axis(levels: tuple[float, ...], *, title: str) -> dict[str, Any]:
 def _legend(chart: SparsityCurves) -> str:
     colour = precision_look(chart.precision).colour
     names = [name for name in chart.lines["series"].unique() if name != chart.paper]
-    entries = [Entry(name, colour, schedule_look(name).dash) for name in names]
+    entries = [Entry(name, colour, method_look(name).dash) for name in names]
     if chart.paper:
         entries.append(_paper_entry(chart))
     return legend(entries)
@@ -301,7 +299,7 @@ def _band(chart: SparsityCurves, series: str) -> go.Scatter:
 
 def _line(chart: SparsityCurves, series: str) -> go.Scatter:
     look = {"color": precision_look(chart.precision).colour}
-    dash = schedule_look(series).dash
+    dash = method_look(series).dash
     mode = "lines" if chart.together > 1 else "lines+markers"
     line, marker = {**look, "dash": dash}, {**look, "size": 5}
     return _series(chart, series, line=line, marker=marker, mode=mode)

@@ -23,21 +23,21 @@ from dashboard.charts import (
     size_axis,
     value_axis,
 )
+from dashboard.format import UNPRUNED
 from dashboard.theme import (
     FRONT_COLOUR,
+    METHODS,
     PAPER_COLOUR,
     PRECISIONS,
-    SCHEDULES,
     UNPRUNED_SHAPE,
     in_order,
+    method_look,
     precision_look,
-    schedule_look,
 )
 from edac_core.studies import BASELINE
 from edac_core.studies.select import pareto_front, representatives
 
 QUESTION = "What does size cost in AUC?"
-UNPRUNED = "not pruned"
 MARGIN = {"l": 58, "r": 12, "t": 64, "b": 44}
 POINT_SIZE = 9
 MOST_POINTS = 600
@@ -52,7 +52,7 @@ _FAINT = "59"  # Opacity, as the last digits of a colour.
 class Tradeoff:
     """What the chart shows.
 
-    `points` has a row a variant, by its label in the summary: schedule (in words), precision,
+    `points` has a row a variant, by its label in the summary: method (in words), precision,
     sparsity, zip_bytes, auc, low and high (one standard deviation over the runs), on_front,
     sentence. `published` has zip_bytes, auc and sentence. `paper` is the paper that published
     figures of this network, of its AUC or otherwise; empty if none did. `of` is how many variants
@@ -105,7 +105,7 @@ def points_of(rows: pd.DataFrame) -> pd.DataFrame:
     spread = rows["auc_std"].fillna(0)
     return pd.DataFrame(
         {
-            "schedule": rows["schedule"].replace(BASELINE, UNPRUNED),
+            "method": rows["method"].replace(BASELINE, UNPRUNED),
             "precision": rows["precision"],
             "sparsity": rows["sparsity"],
             "zip_bytes": rows["zip_bytes"],
@@ -163,7 +163,7 @@ def mark_variants(
         "marker": {
             "size": POINT_SIZE,
             "color": [precision_look(name).colour for name in shown["precision"]],
-            "symbol": [_shape(name) for name in shown["schedule"]],
+            "symbol": [_shape(name) for name in shown["method"]],
         },
         "hoverinfo": "skip",
     }
@@ -232,7 +232,7 @@ def _variants(points: pd.DataFrame, precision: str) -> go.Scatter:
         marker={
             "size": POINT_SIZE,
             "color": colour,
-            "symbol": [_shape(schedule) for schedule in points["schedule"]],
+            "symbol": [_shape(method) for method in points["method"]],
             "opacity": [1.0 if on_front else 0.65 for on_front in points["on_front"]],
         },
         # A click makes Plotly fade all other points until the page has followed it.
@@ -245,20 +245,18 @@ def _variants(points: pd.DataFrame, precision: str) -> go.Scatter:
 def _legend(chart: Tradeoff) -> str:
     """Explain colour and shape apart from each other, a line each."""
     precisions = in_order(chart.points["precision"], PRECISIONS)
-    schedules = in_order(chart.points["schedule"], (UNPRUNED, *SCHEDULES))
+    methods = in_order(chart.points["method"], (UNPRUNED, *METHODS))
     colours = legend(Entry(name, precision_look(name).colour, "circle") for name in precisions)
-    shapes = legend(Entry(name, FRONT_COLOUR, _shape(name)) for name in schedules)
+    shapes = legend(Entry(name, FRONT_COLOUR, _shape(name)) for name in methods)
     return f"{colours}<br>{shapes}"
 
 
-def _shape(schedule: str) -> str:
-    return UNPRUNED_SHAPE if schedule == UNPRUNED else schedule_look(schedule).shape
+def _shape(method: str) -> str:
+    return UNPRUNED_SHAPE if method == UNPRUNED else method_look(method).shape
 
 
 def _sentence(row: Mapping[Hashable, Any]) -> str:
-    level = UNPRUNED if row["schedule"] == BASELINE else f"{row['schedule']} "
-    if row["schedule"] != BASELINE:
-        level += write.per_cent(row["sparsity"])
+    level = write.level(row["method"], row["sparsity"])
     auc = f"{write.auc(row['auc'])} in one run"
     if row["runs"] > 1:
         auc = f"{write.auc(row['auc'], row['auc_std'])} over {row['runs']:.0f} runs"

@@ -11,15 +11,15 @@ import plotly.graph_objects as go
 
 from dashboard import format as write
 from dashboard.charts import SENTENCE, Entry, empty_figure, hover_texts, legend
-from dashboard.charts.tradeoff import UNPRUNED
+from dashboard.format import UNPRUNED
 from dashboard.theme import (
     FRONT_COLOUR,
+    METHODS,
     PRECISIONS,
-    SCHEDULES,
     UNPRUNED_SHAPE,
     in_order,
+    method_look,
     precision_look,
-    schedule_look,
 )
 from edac_core.studies.jobs import BASELINE
 
@@ -33,7 +33,7 @@ _SHARES = (0, 0.25, 0.5, 0.75, 1)
 class Verdicts:
     """What the chart shows, a row a variant, the first at the top.
 
-    `rows` has title, precision, schedule, probability, threshold and sentence.
+    `rows` has title, precision, method, probability, threshold and sentence.
     """
 
     rows: pd.DataFrame
@@ -52,7 +52,7 @@ def verdicts(answers: pd.DataFrame) -> Verdicts:
     answers : DataFrame
         Rows of `dashboard.comparing.verdicts.answers` that have one.
     """
-    columns = ["title", "precision", "schedule", "probability", "threshold"]
+    columns = ["title", "precision", "method", "probability", "threshold"]
     sentences = [_sentence(row) for _, row in answers.iterrows()]
     return Verdicts(answers[columns].assign(sentence=sentences).reset_index(drop=True))
 
@@ -90,7 +90,7 @@ def variant_legend(rows: pd.DataFrame) -> str:
     Parameters
     ----------
     rows : DataFrame
-        With columns precision and schedule.
+        With columns precision and method.
     """
     colours = legend(
         Entry(name, precision_look(name).colour, "circle")
@@ -98,14 +98,14 @@ def variant_legend(rows: pd.DataFrame) -> str:
     )
     shapes = legend(
         Entry(UNPRUNED if name == BASELINE else name, FRONT_COLOUR, shape_of(name))
-        for name in in_order(rows["schedule"], (BASELINE, *SCHEDULES))
+        for name in in_order(rows["method"], (BASELINE, *METHODS))
     )
     return f"{colours}<br>{shapes}"
 
 
-def shape_of(schedule: str) -> str:
+def shape_of(method: str) -> str:
     """Return the shape of a variant's point."""
-    return UNPRUNED_SHAPE if schedule == BASELINE else schedule_look(schedule).shape
+    return UNPRUNED_SHAPE if method == BASELINE else method_look(method).shape
 
 
 def _leads(rows: pd.DataFrame, places: Sequence[int], precision: str) -> go.Scatter:
@@ -138,7 +138,7 @@ def _probabilities(rows: pd.DataFrame, places: Sequence[int]) -> go.Scatter:
         marker={
             "size": 13,
             "color": [precision_look(name).colour for name in rows["precision"]],
-            "symbol": [shape_of(name) for name in rows["schedule"]],
+            "symbol": [shape_of(name) for name in rows["method"]],
         },
         cliponaxis=False,
         customdata=hover_texts(rows["sentence"]),

@@ -13,11 +13,10 @@ import streamlit as st
 from dashboard import address
 from dashboard import format as write
 from dashboard.address import SEPARATOR, Field
-from dashboard.charts.tradeoff import UNPRUNED
 from dashboard.choices import RUN, TOLERATED_LOSS, Network
 from dashboard.recordings import LABELS, Recording, Sets
 from dashboard.studies import read_files, read_sets
-from dashboard.theme import PRECISIONS, SCHEDULES
+from dashboard.theme import METHODS, PRECISIONS
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.models import get_model
 from edac_core.studies.jobs import BASELINE
@@ -36,7 +35,7 @@ class Contestant:
 
     code: str
     precision: str
-    schedule: str
+    method: str
     sparsity: float
     threshold: float
     zip_bytes: int
@@ -45,15 +44,12 @@ class Contestant:
     @property
     def is_baseline(self) -> bool:
         """Whether all others are compared with it."""
-        return self.schedule == BASELINE and self.precision == REFERENCE_PRECISION
+        return self.method == BASELINE and self.precision == REFERENCE_PRECISION
 
     @property
     def title(self) -> str:
         """Its name for people."""
-        level = UNPRUNED
-        if self.schedule != BASELINE:
-            level = f"{self.schedule} {write.per_cent(self.sparsity)}"
-        return f"{self.precision}, {level}"
+        return f"{self.precision}, {write.level(self.method, self.sparsity)}"
 
 
 def runs_here(network: Network) -> list[str]:
@@ -115,14 +111,14 @@ def asked_at_first(network: Network, offered: Sequence[Contestant]) -> list[str]
     Pruned ones are the smallest that lose at most `TOLERATED_LOSS` of AUC, the largest that does,
     and one between; others fill up what is missing.
     """
-    unpruned = [contestant for contestant in offered if contestant.schedule == BASELINE][:3]
+    unpruned = [contestant for contestant in offered if contestant.method == BASELINE][:3]
     pruned = [contestant for contestant in offered if contestant not in unpruned]
     losses = {row[:3]: row[3] for row in network.summary[
-        ["precision", "schedule", "sparsity", "auc_difference"]
+        ["precision", "method", "sparsity", "auc_difference"]
     ].itertuples(index=False, name=None)}  # fmt: skip
     good = [
         contestant for contestant in pruned
-        if losses.get((contestant.precision, contestant.schedule, contestant.sparsity), np.nan)
+        if losses.get((contestant.precision, contestant.method, contestant.sparsity), np.nan)
         >= -TOLERATED_LOSS
     ]  # fmt: skip
     left = ASKED_AT_FIRST - len(unpruned)
@@ -208,9 +204,9 @@ def _contestant(network: Network, row: Mapping[Any, Any]) -> Contestant:
     level = write.per_cent_in_address(sparsity)
     shelf = network.study.shelf
     return Contestant(
-        f"{row['precision']}-{row['schedule']}-{level}",
+        f"{row['precision']}-{row['method']}-{level}",
         str(row["precision"]),
-        str(row["schedule"]),
+        str(row["method"]),
         sparsity,
         float(row["threshold"]),
         int(row["zip_bytes"]),
@@ -219,15 +215,15 @@ def _contestant(network: Network, row: Mapping[Any, Any]) -> Contestant:
 
 
 def _order(contestant: Contestant) -> tuple[object, ...]:
-    precisions, schedules = list(PRECISIONS), [BASELINE, *SCHEDULES]
+    precisions, methods = list(PRECISIONS), [BASELINE, *METHODS]
 
     def _rank(name: str, known: list[str]) -> int:
         return known.index(name) if name in known else len(known)
 
     return (
-        contestant.schedule != BASELINE,
-        _rank(contestant.schedule, schedules),
-        contestant.schedule,
+        contestant.method != BASELINE,
+        _rank(contestant.method, methods),
+        contestant.method,
         contestant.sparsity,
         _rank(contestant.precision, precisions),
         contestant.precision,

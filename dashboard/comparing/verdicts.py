@@ -28,7 +28,7 @@ T = TypeVar("T")
 SEED = 0
 """Of the noise that is added."""
 
-_COLUMNS = ["title", "precision", "schedule", "threshold", "is_baseline", "chosen", "probability",
+_COLUMNS = ["title", "precision", "method", "threshold", "is_baseline", "chosen", "probability",
             "latency_ms", "problem"]  # fmt: skip
 _SECONDS = 60
 _CACHED = 64
@@ -129,7 +129,7 @@ def answers(question: Question, hearing: Hearing) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns title, precision, schedule, threshold, is_baseline, chosen, probability, positive
+        Columns title, precision, method, threshold, is_baseline, chosen, probability, positive
         (probability >= threshold), difference (from the baseline's probability), latency_ms and
         problem. What was not answered is NaN, and not positive.
     """
@@ -138,7 +138,7 @@ def answers(question: Question, hearing: Hearing) -> pd.DataFrame:
             {
                 "title": contestant.title,
                 "precision": contestant.precision,
-                "schedule": contestant.schedule,
+                "method": contestant.method,
                 "threshold": contestant.threshold,
                 "is_baseline": contestant.is_baseline,
                 "chosen": contestant in question.chosen,

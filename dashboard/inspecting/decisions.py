@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +27,17 @@ BoolArray = npt.NDArray[np.bool_]
 class Decisions:
     """The scores of one file on its test examples, and what they decide.
 
-    `examples` has recording, label, group, copy and score, a row a test example; `threshold` is
-    the file's own, chosen on validation recordings.
+    `known` are its scores of validation and test examples, as `Store.scores` returns them;
+    `threshold` is the file's own, chosen on validation recordings.
     """
 
-    examples: pd.DataFrame
+    known: pd.DataFrame
     threshold: float
+
+    @functools.cached_property
+    def examples(self) -> pd.DataFrame:
+        """Recording, label, group, copy and score, a row a test example."""
+        return self.known[self.known["set"] == "test"].reset_index(drop=True)
 
     @property
     def labels(self) -> BoolArray:
@@ -117,18 +123,17 @@ def _group(found: GroupAuc) -> dict[str, object]:
 
 def _decisions(shelf: Shelf, variant: pd.Series) -> Decisions:
     try:
-        examples = _test_examples(shelf.folder, str(variant["key"]), shelf)
+        known = _scores(shelf.folder, str(variant["key"]), shelf)
     except (ValueError, KeyError) as error:
         raise StoreError(
             f"The scores of {variant['key']!r} in {shelf.folder} are not what this program wrote; "
             "run the study's plan again."
         ) from error
-    return Decisions(examples, float(variant["threshold"]))
+    return Decisions(known, float(variant["threshold"]))
 
 
 # What a variant scored never changes, though its store may grow.
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _test_examples(folder: str, key: str, _shelf: Shelf) -> pd.DataFrame:  # noqa: ARG001 - for the cache
+def _scores(folder: str, key: str, _shelf: Shelf) -> pd.DataFrame:  # noqa: ARG001 - for the cache
     with _shelf.open() as store:
-        scores = store.scores(key)
-    return scores[scores["set"] == "test"].reset_index(drop=True)
+        return store.scores(key)

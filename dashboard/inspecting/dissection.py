@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.workers import workers
-from edac_core.dissection import operator_times_of, spreads_of, tensors_of
-from edac_core.measure.parts import OperatorTimes, Spread, Tensor
+from edac_core.dissection import footprint_of, operator_times_of, spreads_of, tensors_of
+from edac_core.measure.parts import Footprint, OperatorTimes, Spread, Tensor
 from edac_core.verdicts import ModelFile
 
 SECONDS = 120
@@ -27,6 +27,11 @@ def read_tensors(file: ModelFile) -> tuple[Tensor, ...]:
 def read_spreads(file: ModelFile, baseline: ModelFile | None) -> tuple[Spread, ...]:
     """Count how a file's weights are spread, beside those of its baseline; raises as above."""
     return _spreads(file.sha256, baseline.sha256 if baseline else "", file, baseline)
+
+
+def read_footprint(file: ModelFile) -> Footprint:
+    """Estimate what a file asks of a device; raises as above."""
+    return _footprint(file.sha256, file)
 
 
 def measure_operators(file: ModelFile, *, again: bool = False) -> OperatorTimes:
@@ -55,6 +60,11 @@ def _spreads(
     _baseline: ModelFile | None,
 ) -> tuple[Spread, ...]:
     return workers().call(spreads_of, _file, _baseline, seconds=SECONDS, subject=_subject(_file))
+
+
+@st.cache_resource(max_entries=256, show_spinner="Trying which runtimes take it")
+def _footprint(sha256: str, _file: ModelFile) -> Footprint:  # noqa: ARG001 - for the cache
+    return workers().call(footprint_of, _file, seconds=SECONDS, subject=_subject(_file))
 
 
 @st.cache_resource(max_entries=256, show_spinner="Timing each operator")

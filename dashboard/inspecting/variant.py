@@ -11,7 +11,6 @@ import pandas as pd
 from dashboard import format as write
 from dashboard.choices import Network
 from dashboard.metrics import Cell, Tone
-from edac_core.studies import BASELINE
 from edac_core.verdicts import ModelFile
 
 NO_FILE = "The file of this variant is not in the store, so what it is made of cannot be shown"
@@ -52,10 +51,7 @@ class Chosen:
     @functools.cached_property
     def name(self) -> str:
         """What it is, in words."""
-        if self.row["schedule"] == BASELINE:
-            return f"{self.row['precision']}, not pruned"
-        level = write.per_cent(self.row["sparsity"])
-        return f"{self.row['precision']}, {level} {self.row['schedule']}"
+        return f"{self.row['precision']}, {write.level(self.row['method'], self.row['sparsity'])}"
 
     def _file_of(self, row: pd.Series) -> ModelFile | None:
         shelf = self.network.study.shelf
@@ -101,7 +97,7 @@ def where_else(chosen: Chosen) -> str:
     """Say in a sentence which file of this level there is, where a variant's is not."""
     network, row = chosen.network, chosen.row
     levels = network.summary[
-        (network.summary["schedule"] == row["schedule"])
+        (network.summary["method"] == row["method"])
         & (network.summary["sparsity"] == row["sparsity"])
     ]
     for _, other in levels.iterrows():

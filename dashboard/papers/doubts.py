@@ -111,8 +111,8 @@ def _variants_of_headline(
 ) -> Iterator[tuple[str, pd.Series, pd.Series]]:
     """Yield the name of a variant, what was published of it and what was measured."""
     for precision, sparsity in wanted:
-        schedule = "polynomial" if sparsity else BASELINE
-        same = (summary["precision"] == precision) & (summary["schedule"] == schedule)
+        method = "polynomial" if sparsity else BASELINE
+        same = (summary["precision"] == precision) & (summary["method"] == method)
         rows = summary[same & ((summary["sparsity"] - sparsity).abs() < _SAME)]
         name = f"{precision}, {write.per_cent(sparsity)} pruned" if sparsity else precision
         if len(rows):
@@ -162,15 +162,15 @@ def _same_conditions(one: Study, other: Study) -> bool:
 
 
 def _compared_starts(before: Shown, other: Shown, model: str) -> str:
-    columns = ["schedule", "sparsity", "precision"]
+    columns = ["method", "sparsity", "precision"]
     tables = [
         one.summary[(one.summary["model"] == model) & (one.summary["precision"] == "float32")]
         for one in (before, other)
     ]
     both = tables[0].merge(tables[1], on=columns, suffixes=("_before", "_baseline"))
-    pruned = both[both["sparsity"] > 0].sort_values(["schedule", "sparsity"])
+    pruned = both[both["sparsity"] > 0].sort_values(["method", "sparsity"])
     rows = [
-        [f"{row['schedule']}, {write.per_cent(row['sparsity'])}", write.auc(row["auc_before"]),
+        [f"{row['method']}, {write.per_cent(row['sparsity'])}", write.auc(row["auc_before"]),
          write.auc(row["auc_baseline"])]
         for _, row in pruned.iterrows()
     ]  # fmt: skip

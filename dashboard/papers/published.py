@@ -34,8 +34,8 @@ class Measured:
         """What distinguishes this, as it stands now, from all others."""
         return (self.model, *(self.network.key if self.network else ()))
 
-    def schedules(self) -> list[str]:
-        """Schedules that the paper published of it."""
+    def methods(self) -> list[str]:
+        """Methods that the paper published of it."""
         return [
             name
             for name in ("polynomial", "constant")
@@ -49,7 +49,7 @@ class Measured:
         ]
         return in_order(published, PRECISIONS)
 
-    def ours(self, *, schedule: str, precision: str) -> pd.DataFrame:
+    def ours(self, *, method: str, precision: str) -> pd.DataFrame:
         """Return the study's rows by sparsity; none if it has not measured the network."""
         if self.network is None:
             return _NOTHING
@@ -57,19 +57,19 @@ class Measured:
             self.network.summary,
             model=self.model,
             protocol=self.network.study.protocol,
-            schedule=schedule,
+            method=method,
             precision=precision,
         )
 
 
-def published_table(measured: Measured, *, schedule: str) -> pd.DataFrame:
+def published_table(measured: Measured, *, method: str) -> pd.DataFrame:
     """Return a published table, each figure beside the one measured here.
 
     Parameters
     ----------
     measured : Measured
-    schedule : str
-        One of its schedules: each has a table of its own.
+    method : str
+        One of its methods: each has a table of its own.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def published_table(measured: Measured, *, schedule: str) -> pd.DataFrame:
     """
     parts = []
     for precision in measured.precisions():
-        published = published_curve(measured.model, schedule, precision)
-        ours = measured.ours(schedule=schedule, precision=precision)
+        published = published_curve(measured.model, method, precision)
+        ours = measured.ours(method=method, precision=precision)
         parts.append(_beside(published, ours).assign(precision=precision))
     table = pd.concat(parts, ignore_index=True)
     _, unit = UNITS[table["paper"].iloc[0]]

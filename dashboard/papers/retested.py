@@ -119,7 +119,7 @@ def mean_interval(values: pd.Series) -> tuple[float, float]:
 
 
 def _baseline_runs(summary: pd.DataFrame, model: str) -> int:
-    rows = summary[(summary["model"] == model) & (summary["schedule"] == BASELINE)]
+    rows = summary[(summary["model"] == model) & (summary["method"] == BASELINE)]
     runs = rows.loc[rows["precision"] == "float32", "runs"]
     return int(runs.iloc[0]) if len(runs) else 0
 
@@ -128,7 +128,7 @@ def _retested(shown: Sequence[Shown], study: Study, model: str, runs: pd.DataFra
     clean = clean_twin(shown, study, model)
     variants = read_figures(clean or study).variants
     baselines = variants[
-        (variants["schedule"] == BASELINE)
+        (variants["method"] == BASELINE)
         & (variants["precision"] == "float32")
         & (variants["model"] == model)
     ]

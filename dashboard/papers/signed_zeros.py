@@ -96,7 +96,7 @@ def file_for_zeros(shown: Sequence[Shown]) -> Stored | None:
 
 def _float_rows(summary: pd.DataFrame) -> pd.DataFrame:
     pruned = (summary["sparsity"] - LEVEL).abs() < _SAME
-    chosen = (summary["schedule"] == BASELINE) | pruned
+    chosen = (summary["method"] == BASELINE) | pruned
     return summary[chosen & (summary["precision"] == "float32")]
 
 

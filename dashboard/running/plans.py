@@ -12,10 +12,11 @@ import streamlit as st
 
 from dashboard import format as write
 from dashboard.recordings import datasets_here
+from dashboard.theme import METHODS as METHOD_LOOKS
 from dashboard.theme import PRECISIONS as PRECISION_LOOKS
-from dashboard.theme import SCHEDULES as SCHEDULE_LOOKS
 from dashboard.theme import model_title
 from edac_core.compress import PRECISIONS, SCHEDULES
+from edac_core.compress.methods import METHODS
 from edac_core.datasets import DATASETS, options_of
 from edac_core.errors import PlanError
 from edac_core.locations import PROJECT
@@ -115,6 +116,8 @@ def content() -> dict[str, Any]:
     }
     compression = {
         "schedules": list(state["plan_schedules"]),
+        "methods": list(state["plan_methods"]),
+        "recipes": _recipes(state["plan_recipes"]),
         "sparsities": _fractions(state["plan_sparsities"]),
         "precisions": list(state["plan_precisions"]),
         "epochs": state["plan_tuning_epochs"],
@@ -190,12 +193,14 @@ def _values(plan: Plan) -> dict[str, Any]:
         "plan_protocol": plan.data.protocol,
         "plan_split_seeds": _listed(plan.data.split_seeds),
         "plan_path": plan.data.path or "",
-        "plan_options": ", ".join(f"{key} = {value!r}" for key, value in plan.data.options.items()),
+        "plan_options": _settings(plan.data.options),
         "plan_models": list(plan.training.models),
         "plan_seeds": _listed(plan.training.seeds),
         "plan_epochs": plan.training.epochs,
         "plan_patience": plan.training.patience,
         "plan_schedules": list(plan.compression.schedules),
+        "plan_methods": list(plan.compression.methods),
+        "plan_recipes": _settings(plan.compression.recipes),
         "plan_sparsities": _listed(
             [write.per_cent_in_address(sparsity) for sparsity in plan.compression.sparsities]
         ),
@@ -235,19 +240,31 @@ def _draw_data() -> None:
                 )  # fmt: skip
 
 
+def _other_methods() -> list[str]:
+    """List the methods beside magnitude pruning, and the chains that the chosen plan has."""
+    alone = [name for name in METHODS if name not in SCHEDULES]
+    chains = st.session_state.get("plan_methods") or []
+    return alone + [name for name in chains if name not in alone]
+
+
 def _draw_networks() -> None:
     st.pills(
         "Networks", list(MODELS), key="plan_models", selection_mode="multi", format_func=model_title
     )
     with st.grid(2, min_column_width=240):
         st.pills(
-            "Schedules", SCHEDULES, key="plan_schedules", selection_mode="multi",
-            help=_explained(SCHEDULE_LOOKS, SCHEDULES),
+            "Magnitude pruning, by schedule", SCHEDULES, key="plan_schedules",
+            selection_mode="multi",
+            help=_explained(METHOD_LOOKS, SCHEDULES),
         )  # fmt: skip
         st.pills(
             "Precisions", PRECISIONS, key="plan_precisions", selection_mode="multi",
             help=_explained(PRECISION_LOOKS, PRECISIONS),
         )  # fmt: skip
+    st.pills(
+        "Other methods", _other_methods(), key="plan_methods", selection_mode="multi",
+        help=_explained(METHOD_LOOKS, _other_methods()),
+    )  # fmt: skip
     st.text_input(
         "Sparsities in per cent", key="plan_sparsities", placeholder="50, 90, 95",
         help="Shares of the weights that pruning sets to zero. The unpruned baseline is always "
@@ -299,6 +316,11 @@ def _draw_more() -> None:
             "Polynomial schedule ends at", DECAY_ENDS, key="plan_decay_end", required=True,
             format_func=lambda end: f"the {end.replace('update', 'mask update')}",
         )  # fmt: skip
+        st.text_input(
+            "Recipes", key="plan_recipes", placeholder="tiny = 'width:0.99+qat'",
+            help="Chains of methods under names of their own; the number behind a method is the "
+            "share of the weights that reach it which it removes.",
+        )  # fmt: skip
         st.number_input("Timed calls a variant", 1, 100_000, key="plan_latency_calls")
 
 
@@ -342,10 +364,21 @@ def _whole_numbers(what: str, text: str) -> list[int]:
 
 
 def _options(text: str) -> dict[str, Any]:
+    return _table(text, what="Settings of the data set")
+
+
+def _recipes(text: str) -> dict[str, Any]:
+    return _table(text, what="Recipes")
+
+
+def _settings(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {value!r}" for key, value in table.items())
+
+
+def _table(text: str, *, what: str) -> dict[str, Any]:
     try:
-        return dict(tomllib.loads(f"options = {{ {text} }}")["options"])
+        return dict(tomllib.loads(f"table = {{ {text} }}")["table"])
     except tomllib.TOMLDecodeError:
         raise PlanError(
-            f"Settings of the data set “{text[:40]}” cannot be read; write name = value, with "
-            "commas between them."
+            f"{what} “{text[:40]}” cannot be read; write name = value, with commas between them."
         ) from None

@@ -18,7 +18,7 @@ from edac_core.studies.select import Paired
 
 HEIGHT = 460
 PIN = Field("pin", "pinned variant")
-_PARTS = ("model", "precision", "schedule", "sparsity")
+_PARTS = ("model", "precision", "method", "sparsity")
 _NOTHING = (
     ":small[Pin the variant that is shown, then choose another: the two stand here side by side, "
     "compared within the same runs.]"

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard import frame
-from dashboard.charts.tradeoff import UNPRUNED
 from dashboard.choices import Network
+from dashboard.format import UNPRUNED
 from dashboard.pickers import choose_labelled, shown_variant
 from dashboard.studies import read_comparison
 from edac_core.errors import StoreError
@@ -65,7 +65,7 @@ def variant_table(
     return pd.DataFrame(
         {
             "precision": rows["precision"],
-            "schedule": rows["schedule"].replace(BASELINE, UNPRUNED),
+            "method": rows["method"].replace(BASELINE, UNPRUNED),
             "sparsity": 100 * rows["sparsity"],
             "auc": rows["auc"],
             "test_set": rows["auc_half_width"],
@@ -164,7 +164,7 @@ def _number(label: str, pattern: str, help_text: str | None = None) -> ColumnCon
 
 _COLUMNS: dict[str, ColumnConfig | str] = {
     "precision": "Precision",
-    "schedule": "Schedule",
+    "method": "Method",
     "sparsity": _number("Sparsity", "%.6g %%"),
     "auc": _number("AUC", "%.3f", "Mean over runs"),
     "test_set": _number("± test", "%.3f", "Half the 95 % interval one test set leaves open"),

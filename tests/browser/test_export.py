@@ -7,7 +7,7 @@ import zipfile
 
 from playwright.sync_api import expect
 
-CHOSEN = "int8&schedule=polynomial&sparsity=95&run=1"
+CHOSEN = "int8&method=polynomial&sparsity=95&run=1"
 
 
 def downloaded(page, label, folder):

@@ -2,7 +2,7 @@ import re
 
 from playwright.sync_api import expect
 
-VARIANT = "inspect?study=cnn&precision=int8&schedule=polynomial&sparsity=95&run=1"
+VARIANT = "inspect?study=cnn&precision=int8&method=polynomial&sparsity=95&run=1"
 UNPACKING_MS = 90_000
 
 

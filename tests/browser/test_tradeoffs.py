@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-START = {"study": "cnn", "model": "cnn", "precision": "int8", "schedule": "polynomial",
+START = {"study": "cnn", "model": "cnn", "precision": "int8", "method": "polynomial",
          "sparsity": "95"}  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_a_click_on_a_point_chooses_it_and_one_on_the_papers_does_not(page_at):
     expect(points(page, 1).first).to_be_visible()
     click_on(points(page, 1).first)
     page.wait_for_timeout(500)
-    expect(page).to_have_url(at(precision="int8", schedule="polynomial", sparsity="95"))
+    expect(page).to_have_url(at(precision="int8", method="polynomial", sparsity="95"))
     # The largest float32 file stands alone at the right: the baseline itself.
     click_on(points(page, 2).first)
     expect(page).to_have_url(at(precision="float32"))
@@ -75,7 +75,7 @@ def test_a_selected_row_is_chosen(page_at):
     frame.scroll_into_view_if_needed()
     box = frame.bounding_box()
     page.mouse.click(box["x"] + 18, box["y"] + 52)  # The first row: the smallest of all.
-    expect(page).to_have_url(at(precision="int8", schedule="constant", sparsity="99.9"))
+    expect(page).to_have_url(at(precision="int8", method="constant", sparsity="99.9"))
     expect(page.get_by_role("slider", name="Sparsity")).to_have_attribute(
         "aria-valuetext", "99.9 %"
     )
@@ -97,7 +97,7 @@ def test_the_smallest_within_limits_is_found_and_explained(page_at):
     name = found.locator("strong").first
     expect(name).to_have_text(re.compile("int8, polynomial"))
     found.get_by_role("button", name="Choose it").click()
-    expect(page).to_have_url(at(precision="int8", schedule="polynomial", size="300"))
+    expect(page).to_have_url(at(precision="int8", method="polynomial", size="300"))
     expect(metric(page, "Zip size")).to_have_text("225 kB")
 
 

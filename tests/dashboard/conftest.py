@@ -55,10 +55,10 @@ def make_split(seed):
     return SplitRecord(f"split-{seed}", seed, pd.DataFrame(frame))
 
 
-def make_variant(split, *, model, schedule, sparsity, precision, rng):
+def make_variant(split, *, model, method, sparsity, precision, rng):
     """A variant that hears less the more is pruned, and packs what is left."""
     width, _, noise = STORED[precision]
-    harm = {"none": 0, "constant": 1.6, "polynomial": 1}[schedule] * sparsity**12
+    harm = {"none": 0, "constant": 1.6, "polynomial": 1}[method] * sparsity**12
     scores = {}
     for name in ("validation", "test"):
         labels = split.recordings.query("set == @name")["label"].to_numpy()
@@ -69,7 +69,7 @@ def make_variant(split, *, model, schedule, sparsity, precision, rng):
     threshold = youden_threshold(
         split.recordings.query("set == 'validation'")["label"], scores["validation"]
     )
-    file = f"TFL3 {model} {split.key} {schedule} {sparsity} {precision} {rng.random()}".encode()
+    file = f"TFL3 {model} {split.key} {method} {sparsity} {precision} {rng.random()}".encode()
     left = round(WEIGHTS * (1 - sparsity))
     packed = left * width * 0.92 + 9_000 + WEIGHTS * 0.004
     return VariantResult(
@@ -93,10 +93,10 @@ def add_run(store, *, study, model, split, training_seed, levels, precisions):
     """Write a run's baseline and levels; return the keys of its jobs."""
     rng = np.random.default_rng([split.seed, training_seed])
     keys, latencies = [], {}
-    for schedule, sparsity in levels:
-        key = f"{study}-{model}-{split.seed}-{training_seed}-{schedule}-{sparsity}"
+    for method, sparsity in levels:
+        key = f"{study}-{model}-{split.seed}-{training_seed}-{method}-{sparsity}"
         variants = tuple(
-            make_variant(split, model=model, schedule=schedule, sparsity=sparsity, precision=p,
+            make_variant(split, model=model, method=method, sparsity=sparsity, precision=p,
                          rng=rng)
             for p in precisions
         )  # fmt: skip
@@ -105,7 +105,7 @@ def add_run(store, *, study, model, split, training_seed, levels, precisions):
             "protocol": "clean",
             "split_seed": split.seed,
             "training_seed": training_seed,
-            "schedule": schedule,
+            "method": method,
             "sparsity": sparsity,
         }
         store.put_job(key, config, split.key, JobResult(variants, sparsity, 1.0))

@@ -60,23 +60,23 @@ def test_first_sight_answers_the_question(shipped):
 
 def test_the_address_holds_every_choice(shipped):
     test = open_page()
-    assert set(address(test)) == {"study", "model", "precision", "schedule", "sparsity", "run"}
+    assert set(address(test)) == {"study", "model", "precision", "method", "sparsity", "run"}
 
 
 def test_a_link_reopens_what_its_sender_saw(shipped):
     sent = {"study": "made-up", "model": "cnn_lstm", "precision": "float16",
-            "schedule": "constant", "sparsity": "95", "run": "2"}  # fmt: skip
+            "method": "constant", "sparsity": "95", "run": "2"}  # fmt: skip
     test = open_page(**sent)
     assert not test.warning
     assert address(test) == sent
     assert test.select_slider(key="sparsity").value == 0.95
-    assert [test.selectbox(key=key).value for key in ("model", "precision", "schedule", "run")] == [
+    assert [test.selectbox(key=key).value for key in ("model", "precision", "method", "run")] == [
         "cnn_lstm", "float16", "constant", "2"
     ]  # fmt: skip
 
 
 def test_the_slider_changes_figures_and_address(shipped):
-    test = open_page(precision="int8", schedule="polynomial", sparsity="0")
+    test = open_page(precision="int8", method="polynomial", sparsity="0")
     assert metric(test, "Weights left").delta == "100 %"
     test.select_slider(key="sparsity").set_value(0.95).run()
     assert address(test)["sparsity"] == "95"
@@ -91,7 +91,7 @@ def rings(test):
 
 
 def test_the_slider_moves_the_ring_of_every_chart(shipped):
-    test = open_page(precision="int8", schedule="constant", sparsity="50")
+    test = open_page(precision="int8", method="constant", sparsity="50")
     before = rings(test)
     test.select_slider(key="sparsity").set_value(0.95).run()
     after = rings(test)
@@ -100,12 +100,12 @@ def test_the_slider_moves_the_ring_of_every_chart(shipped):
 
 
 def test_a_picker_changes_figures_and_address_and_keeps_the_rest(shipped):
-    test = open_page(precision="float32", schedule="constant", sparsity="50", run="3")
+    test = open_page(precision="float32", method="constant", sparsity="50", run="3")
     before = metric(test, "File size").value
     test.selectbox(key="precision").set_value("int8").run()
     assert metric(test, "File size").value != before
     assert address(test) == {
-        "study": "made-up", "model": "cnn", "precision": "int8", "schedule": "constant",
+        "study": "made-up", "model": "cnn", "precision": "int8", "method": "constant",
         "sparsity": "50", "run": "3",
     }  # fmt: skip
 
@@ -126,7 +126,7 @@ def test_the_float32_baseline_is_compared_with_nothing(shipped):
     }
 
 
-@pytest.mark.parametrize("key", ["study", "model", "precision", "schedule", "sparsity", "run"])
+@pytest.mark.parametrize("key", ["study", "model", "precision", "method", "sparsity", "run"])
 def test_what_an_address_asks_in_vain_is_said_and_replaced(shipped, key):
     test = open_page(**{key: "nonsense"})
     assert not test.exception
@@ -176,7 +176,7 @@ def test_a_limit_that_is_none_is_said_and_left_out(shipped, key, noun):
 
 
 def test_the_smallest_within_limits_can_be_chosen(shipped):
-    test = open_page(precision="float32", schedule="polynomial", sparsity="0", run="2")
+    test = open_page(precision="float32", method="polynomial", sparsity="0", run="2")
     assert not [item for item in test.button if item.label == "Choose it"]
     test.number_input(key="drop").set_value(0.02).run()
     assert address(test)["drop"] == "0.02"
@@ -184,9 +184,9 @@ def test_the_smallest_within_limits_can_be_chosen(shipped):
     named = re.search(r"\*\*(\w+), (\w+) ([\d.]+) %\*\* is the smallest: ", text)
     button(test, "Choose it").click().run()
     assert not test.exception
-    assert dict(
-        zip(("precision", "schedule", "sparsity"), named.groups(), strict=True)
-    ).items() <= (address(test).items())
+    assert dict(zip(("precision", "method", "sparsity"), named.groups(), strict=True)).items() <= (
+        address(test).items()
+    )
     assert test.selectbox(key="precision").value == named[1]
     assert metric(test, "Zip size").value in text
     test.number_input(key="drop").set_value(None).run()
@@ -199,7 +199,7 @@ def side_by_side(test):
 
 
 def test_two_variants_stand_side_by_side(shipped):
-    test = open_page(precision="int8", schedule="constant", sparsity="95")
+    test = open_page(precision="int8", method="constant", sparsity="95")
     assert {row[1] for row in side_by_side(test)[2:]} == {":small[\N{EN DASH}]"}
     first = metric(test, "Zip size").value
     button(test, "Pin this variant").click().run()
@@ -234,10 +234,10 @@ def test_a_pinned_variant_that_is_not_here_is_said_and_left_out(shipped, pin):
 
 
 def test_the_selected_row_is_the_variant_that_is_shown(shipped):
-    test = open_page(precision="int8", schedule="constant", sparsity="50")
+    test = open_page(precision="int8", method="constant", sparsity="50")
     rows = test.session_state["variants"]["selection"]["rows"]
     row = table(test).iloc[rows[0]]
-    assert (row["precision"], row["schedule"], row["sparsity"]) == ("int8", "constant", 50)
+    assert (row["precision"], row["method"], row["sparsity"]) == ("int8", "constant", 50)
     test.select_slider(key="sparsity").set_value(0.95).run()
     assert test.session_state["variants"]["selection"]["rows"] != rows
 
@@ -251,7 +251,7 @@ def test_the_table_has_uar_zeros_and_mcnemars_p(shipped):
     rows = table(open_page())
     assert {"uar", "zeros", "mcnemar_p"} <= set(rows)
     assert rows[["uar", "zeros", "mcnemar_p"]].notna().all(axis=None)
-    unpruned = rows[(rows["schedule"] == "not pruned") & (rows["precision"] == "float32")]
+    unpruned = rows[(rows["method"] == "not pruned") & (rows["precision"] == "float32")]
     assert unpruned[["zeros", "mcnemar_p"]].to_numpy().tolist() == [[0, 1]]
 
 
@@ -268,7 +268,7 @@ def test_every_network_has_its_title_and_its_papers_note(
 ):
     build(tmp_path, models=(model,), runs=((0, 1),))
     stores(local=tmp_path)
-    test = open_page(precision="int8", schedule="polynomial")
+    test = open_page(precision="int8", method="polynomial")
     assert not test.exception
     text = " ".join(item.value for item in test.markdown).replace("\\", "")
     assert f"The smallest {title} here" in text
@@ -279,11 +279,10 @@ def test_every_network_has_its_title_and_its_papers_note(
 def test_alternative_texts_name_a_paper_only_where_it_is_shown(stores, tmp_path, build):
     build(tmp_path, models=("dense_a",), runs=((0, 1),))
     stores(local=tmp_path)
-    test = open_page(precision="float32", schedule="polynomial")
+    test = open_page(precision="float32", method="polynomial")
     alts = [item.proto.alt for item in test.get("plotly_chart")]
     assert [alt for alt in alts if "published" in alt] == [
-        "How much smaller does it get? float32, by schedule, beside what Squeeze for Sneeze "
-        "published"
+        "How much smaller does it get? float32, by method, beside what Squeeze for Sneeze published"
     ]
 
 
@@ -407,11 +406,11 @@ def test_the_download_is_the_stores_file(shipped, made_up, monkeypatch):
         lambda _, label, data, file_name, **__: offered.update(label=label, data=data,
                                                                 name=file_name),
     )  # fmt: skip
-    open_page(precision="int8", schedule="constant", sparsity="95", run="2")
+    open_page(precision="int8", method="constant", sparsity="95", run="2")
     assert offered["name"] == "cnn-constant-95-int8-run2.tflite"
     variants = Store(made_up, readonly=True).variants("made-up")
     wanted = variants.query(
-        "model == 'cnn' and precision == 'int8' and schedule == 'constant' and sparsity == 0.95 "
+        "model == 'cnn' and precision == 'int8' and method == 'constant' and sparsity == 0.95 "
         "and split_seed == 0 and training_seed == 1235"
     )
     assert hashlib.sha256(offered["data"]()).hexdigest() == wanted["sha256"].item()

@@ -6,8 +6,8 @@ from dashboard.choices import (
     SPARSITY,
     Network,
     default_level,
+    default_method,
     default_run,
-    default_schedule,
     describe_progress,
     describe_start,
 )
@@ -24,28 +24,28 @@ def network(stores, made_up):
 
 def test_what_can_be_chosen_is_in_the_usual_order(network):
     assert network.precisions == ["float32", "float16", "int8"]
-    assert network.schedules == ["polynomial", "constant"]
-    assert network.levels(schedule="constant", precision="int8") == [0.0, 0.5, 0.95]
+    assert network.methods == ["polynomial", "constant"]
+    assert network.levels(method="constant", precision="int8") == [0.0, 0.5, 0.95]
     assert network.runs == [(0, 1234), (0, 1235), (1, 1234)]
 
 
 def test_only_this_networks_rows(network):
     assert set(network.summary["model"]) == {"cnn"}
-    row = network.row(schedule="constant", sparsity=0.5, precision="int8")
-    assert (row["model"], row["schedule"], row["sparsity"]) == ("cnn", "constant", 0.5)
+    row = network.row(method="constant", sparsity=0.5, precision="int8")
+    assert (row["model"], row["method"], row["sparsity"]) == ("cnn", "constant", 0.5)
     assert len(network.files(row)) == 3
-    assert set(network.files(row)["schedule"]) == {"constant"}
+    assert set(network.files(row)["method"]) == {"constant"}
     assert network.groups(row)["group"].tolist() == ["call-center", "telegram"]
 
 
 def test_no_sparsity_is_the_baseline_of_any_schedule(network):
-    row = network.row(schedule="constant", sparsity=0.0, precision="float32")
+    row = network.row(method="constant", sparsity=0.0, precision="float32")
     assert row.name == network.baseline.name
 
 
 def test_the_page_opens_at_the_smallest_that_keeps_its_auc(network):
     start = smallest_within(network.summary, loss=0.01).iloc[0]
-    levels = network.levels(schedule=default_schedule(network), precision=start["precision"])
+    levels = network.levels(method=default_method(network), precision=start["precision"])
     assert default_level(network, levels) == start["sparsity"]
     assert start["precision"] in describe_start(network)
     assert "x smaller" in describe_start(network)
@@ -59,7 +59,7 @@ def test_the_page_opens_at_the_first_run_whose_file_is_here(stores, made_up, tmp
     def network():
         return Network(study, read_figures(study), "cnn")
 
-    row = network().row(schedule="constant", sparsity=0.5, precision="int8")
+    row = network().row(method="constant", sparsity=0.5, precision="int8")
     files = network().files(row)["sha256"]
     assert default_run(network(), row) == "1"
     assert network().present_files(row) == dict(zip("123", files, strict=True))
@@ -73,7 +73,7 @@ def test_the_page_opens_at_the_first_run_whose_file_is_here(stores, made_up, tmp
 
 
 def test_files_and_sources_are_of_the_row_alone(network):
-    row = network.row(schedule="polynomial", sparsity=0.95, precision="float16")
+    row = network.row(method="polynomial", sparsity=0.95, precision="float16")
     files = network.files(row)
     assert set(files["precision"]) == {"float16"}
     assert set(files["sparsity"]) == {0.95}
@@ -99,7 +99,7 @@ def test_a_study_that_is_still_running_can_be_shown(stores, tmp_path, build, hid
     stores(local=tmp_path)
     (study,), _ = find_studies()
     network = Network(study, read_figures(study), "cnn")
-    levels = network.levels(schedule=default_schedule(network), precision="int8")
+    levels = network.levels(method=default_method(network), precision="int8")
     assert default_level(network, levels) in levels
     assert describe_start(network)
 

@@ -106,7 +106,7 @@ def test_a_link_reopens_what_its_sender_saw_and_the_figures_are_the_variants_own
     assert not test.warning
     assert address(test) == sent
     store = Store(SHIPPED, readonly=True)
-    rows = store.variants("cnn").query("has_model").set_index(["precision", "schedule", "sparsity"])
+    rows = store.variants("cnn").query("has_model").set_index(["precision", "method", "sparsity"])
     wave = load(encoded(synthesize(0, seed=2, source="telephone")))
     features = get_frontend("mfcc")(wave)
     scores = {
@@ -251,8 +251,8 @@ def test_a_damaged_file_is_a_sentence_for_its_variant_alone(stores, tmp_path):
     (folder / "models").mkdir(parents=True)
     shutil.copy(SHIPPED / "studies.sqlite", folder)
     store = Store(SHIPPED, readonly=True)
-    wanted = store.variants("cnn").query("has_model and precision == 'int8' and schedule == 'none'")
-    other = store.variants("cnn").query("has_model and schedule == 'constant'").head(2)
+    wanted = store.variants("cnn").query("has_model and precision == 'int8' and method == 'none'")
+    other = store.variants("cnn").query("has_model and method == 'constant'").head(2)
     for sha256 in (*wanted["sha256"], *other["sha256"]):
         shutil.copy(store.model_path(sha256), folder / "models")
     broken = other["sha256"].iloc[0]

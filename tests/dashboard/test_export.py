@@ -50,7 +50,7 @@ def of_a_network():
 
     study = find_studies()[0][0]
     network = Network(study, read_figures(study), "cnn")
-    row = network.row(schedule="polynomial", sparsity=0.95, precision="int8")
+    row = network.row(method="polynomial", sparsity=0.95, precision="int8")
     draw_download(network, row)
 
 
@@ -61,7 +61,7 @@ def of_two_variants():
 
     study = find_studies()[0][0]
     network = Network(study, read_figures(study), "cnn")
-    row = network.row(schedule="polynomial", sparsity=0.95, precision="int8")
+    row = network.row(method="polynomial", sparsity=0.95, precision="int8")
     for number, (_, variant) in enumerate(network.files(row).iterrows()):
         draw_export_of(study, variant, key=f"export{number}")
 
@@ -202,6 +202,6 @@ def test_what_is_too_large_for_this_process_is_left_to_the_command_line(shipped,
     ]
     assert disabled == ["Download bundle"]
     assert test.code[0].value == (
-        "edac export cnn --model cnn --schedule polynomial --sparsity 0.95 --precision int8 "
+        "edac export cnn --model cnn --method polynomial --sparsity 0.95 --precision int8 "
         "--split-seed 1 --training-seed 1234 --output cnn-polynomial-95-int8-run1.zip"
     )

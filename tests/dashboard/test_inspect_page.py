@@ -58,11 +58,11 @@ def variants():
 
 
 def test_the_page_shows_what_a_shipped_file_is_made_of(shipped, variants):
-    test = open_page(precision="int8", schedule="polynomial", sparsity="90", run="1")
+    test = open_page(precision="int8", method="polynomial", sparsity="90", run="1")
     assert not test.exception
     assert not test.warning
     row = variants.query(
-        "precision == 'int8' and schedule == 'polynomial' and sparsity == 0.9 and split_seed == 1"
+        "precision == 'int8' and method == 'polynomial' and sparsity == 0.9 and split_seed == 1"
     ).iloc[0]
     layers = test.dataframe[0].value
     assert list(layers["layer"]) == ["conv1", "conv2", "flatten", "dense1", "dense2", "output"]
@@ -83,7 +83,7 @@ def test_the_page_shows_what_a_shipped_file_is_made_of(shipped, variants):
 
 
 def test_the_address_holds_the_run_and_the_view(shipped):
-    sent = {"study": "cnn", "model": "cnn", "precision": "int8", "schedule": "constant",
+    sent = {"study": "cnn", "model": "cnn", "precision": "int8", "method": "constant",
             "sparsity": "95", "run": "2", "view": "changed"}  # fmt: skip
     test = open_page(**sent)
     held = {name: text if isinstance(text, str) else text[0]
@@ -101,7 +101,7 @@ def test_what_an_address_asks_in_vain_is_said_and_replaced(made_up_study, key):
 
 
 def test_a_file_that_is_not_shipped_is_said_and_the_rest_is_shown(shipped):
-    test = open_page(precision="float32", schedule="polynomial", sparsity="90")
+    test = open_page(precision="float32", method="polynomial", sparsity="90")
     assert not test.exception
     assert "is not in the store" in words(test)
     assert "choose int8 of run 1, which is here" in words(test)
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_shipped_is_said_and_the_rest_is_shown(shipped):
 
 
 def test_decisions_need_no_file(made_up_study):
-    test = open_page(precision="int8", schedule="constant", sparsity="95", view="decides")
+    test = open_page(precision="int8", method="constant", sparsity="95", view="decides")
     assert not test.exception
     alts = list(charts(test))
     assert len([alt for alt in alts if alt.startswith("Confusion matrix")]) == 3
@@ -123,10 +123,10 @@ def test_decisions_need_no_file(made_up_study):
 
 
 def test_the_confusion_matrix_is_that_of_the_stored_rates(shipped, variants):
-    test = open_page(precision="int8", schedule="polynomial", sparsity="95", view="decides",
+    test = open_page(precision="int8", method="polynomial", sparsity="95", view="decides",
                      run="3")  # fmt: skip
     row = variants.query(
-        "precision == 'int8' and schedule == 'polynomial' and sparsity == 0.95 and split_seed == 3"
+        "precision == 'int8' and method == 'polynomial' and sparsity == 0.95 and split_seed == 3"
     ).iloc[0]
     (matrix,) = [spec for alt, spec in charts(test).items() if "At its own threshold" in alt]
     shares = matrix["data"][0]["z"]
@@ -144,13 +144,13 @@ def test_the_baseline_is_compared_with_nothing(made_up_study):
 
 
 def test_what_changed_is_what_the_comparison_counts(made_up_study, made_up):
-    test = open_page(precision="int8", schedule="constant", sparsity="95", view="changed", run="2")
+    test = open_page(precision="int8", method="constant", sparsity="95", view="changed", run="2")
     with closing(Store(made_up, readonly=True)) as store:
         variants = store.variants("made-up")
         variants = variants[variants["model"] == "cnn"]
         compared = compare_variants(variants, store.scores)
     key = variants.query(
-        "precision == 'int8' and schedule == 'constant' and sparsity == 0.95 and "
+        "precision == 'int8' and method == 'constant' and sparsity == 0.95 and "
         "split_seed == 0 and training_seed == 1235"
     )["key"].item()
     counts = compared.loc[key]
@@ -164,7 +164,7 @@ def test_a_recording_that_is_not_here_says_why_it_is_not_played(
     made_up_study, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("EDAC_DATA_DIR", str(tmp_path))
-    test = open_page(precision="int8", schedule="constant", sparsity="95", view="changed")
+    test = open_page(precision="int8", method="constant", sparsity="95", view="changed")
     assert not test.exception
     assert "It cannot be played here. " in words(test)
 

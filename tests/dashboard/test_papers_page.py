@@ -116,7 +116,7 @@ def test_a_page_that_shows_what_it_opens_with_has_a_bare_address(shipped):
 
 
 def test_a_link_reopens_what_its_sender_saw(shipped):
-    sent = {"model": "cnn_lstm", "precision": "float16", "schedule": "constant"}
+    sent = {"model": "cnn_lstm", "precision": "float16", "method": "constant"}
     test = open_page(**sent)
     assert not test.warning
     assert address(test) == sent
@@ -132,7 +132,7 @@ def test_a_study_is_chosen_by_link(stores, made_up, tmp_path):
     assert "190 test examples, paper protocol" in words(test)
 
 
-@pytest.mark.parametrize("key", ["study", "model", "precision", "schedule"])
+@pytest.mark.parametrize("key", ["study", "model", "precision", "method"])
 def test_what_an_address_asks_in_vain_is_said(shipped, key):
     test = open_page(**{key: "nonsense"})
     assert not test.exception
@@ -219,7 +219,7 @@ def recomputed(folder):
     """Mean AUCs of the CNN's float32 baselines, with all test rows and without the last 60."""
     store = Store(folder, readonly=True)
     rows = store.variants("made-up").query(
-        "model == 'cnn' and schedule == 'none' and precision == 'float32'"
+        "model == 'cnn' and method == 'none' and precision == 'float32'"
     )
     scored = [store.scores(key).query("set == 'test'") for key in rows["key"]]
     store.close()

@@ -58,7 +58,7 @@ def test_figures_are_of_the_studys_own_protocol(stores, tmp_path, build):
     store = Store(tmp_path)
     store._database.execute(
         "UPDATE jobs SET config = json_set(config, '$.protocol', 'paper') "
-        "WHERE config ->> 'schedule' = 'constant'"
+        "WHERE config ->> 'method' = 'constant'"
     )
     store._database.commit()
     store.close()
@@ -67,7 +67,7 @@ def test_figures_are_of_the_studys_own_protocol(stores, tmp_path, build):
     figures = read_figures(study)
     for frame in (figures.variants, figures.summary):
         assert set(frame["protocol"]) == {"clean"}
-        assert "constant" not in set(frame["schedule"])
+        assert "constant" not in set(frame["method"])
 
 
 def test_comparisons_are_of_one_network(stores, made_up):
@@ -76,7 +76,7 @@ def test_comparisons_are_of_one_network(stores, made_up):
     comparison = read_comparison(study, "cnn_lstm")
     assert set(comparison["model"]) == {"cnn_lstm"}
     assert len(comparison) == 5 * 3
-    reference = comparison.query("schedule == 'none' and precision == 'float32'")
+    reference = comparison.query("method == 'none' and precision == 'float32'")
     assert reference["mcnemar_p"].tolist() == [1]
     assert comparison["mcnemar_p"].between(0, 1).all()
     assert comparison["mcnemar_p"].min() < 0.05
@@ -87,7 +87,7 @@ def test_comparisons_of_some_jobs_are_those_of_all(stores, made_up):
     (study,), _ = find_studies()
     every = read_comparison(study, "cnn")
     variants = read_figures(study).variants.query("model == 'cnn'")
-    query = "schedule == 'none' or (sparsity == 0.95 and precision == 'int8')"
+    query = "method == 'none' or (sparsity == 0.95 and precision == 'int8')"
     some = read_comparison(study, "cnn", only=variants.query(query))
     assert len(some) == 3 + 2
     wanted = every.query(query).reset_index(drop=True)

@@ -13,7 +13,7 @@ from dashboard.charts.papers import (
     comparison,
     draw_comparison,
 )
-from dashboard.theme import PAPER_COLOUR, PAPER_DASH, PRECISIONS, SCHEDULES
+from dashboard.theme import METHODS, PAPER_COLOUR, PAPER_DASH, PRECISIONS
 from edac_core.papers import EDAC, SQUEEZE, published_curve
 
 OURS = pd.DataFrame(
@@ -22,9 +22,9 @@ OURS = pd.DataFrame(
 )  # fmt: skip
 
 
-def chart(quantity, *, ours=OURS, model="cnn", schedule="constant"):
-    published = published_curve(model, schedule, "int8")
-    return comparison(ours, published, quantity=quantity, schedule=schedule, precision="int8")
+def chart(quantity, *, ours=OURS, model="cnn", method="constant"):
+    published = published_curve(model, method, "int8")
+    return comparison(ours, published, quantity=quantity, method=method, precision="int8")
 
 
 def at(line, position):
@@ -73,7 +73,7 @@ def test_the_paper_is_hollow_and_grey_and_ours_has_the_look_of_its_kind():
         PAPER_COLOUR, PAPER_DASH, "circle-open"
     )  # fmt: skip
     assert (here.line.color, here.line.dash) == (
-        PRECISIONS["int8"].colour, SCHEDULES["constant"].dash
+        PRECISIONS["int8"].colour, METHODS["constant"].dash
     )  # fmt: skip
     words = figure.layout.title.subtitle.text
     assert "measured here" in words
@@ -86,7 +86,7 @@ def test_a_legend_names_only_what_is_there():
 
 
 def test_two_points_of_a_paper_are_not_joined():
-    made = chart(UAR, model="dense_a", schedule="polynomial")
+    made = chart(UAR, model="dense_a", method="polynomial")
     assert draw_comparison(made).data[1].mode == "markers"
     assert made.series(SQUEEZE)["value"].tolist() == [0.68, 0.67]
 
@@ -101,4 +101,4 @@ def test_the_ratio_axis_spans_all_and_is_marked():
 @pytest.mark.parametrize(("model", "paper"), [("cnn", EDAC), ("dense_c", SQUEEZE)])
 def test_only_what_a_paper_published_is_compared(model, paper):
     for quantity in QUANTITIES[paper]:
-        assert len(chart(quantity, model=model, schedule="polynomial").series(paper)) > 1
+        assert len(chart(quantity, model=model, method="polynomial").series(paper)) > 1

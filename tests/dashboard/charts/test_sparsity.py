@@ -11,7 +11,7 @@ from dashboard.charts.sparsity import (
     mark_level,
     sparsity_curves,
 )
-from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, PRECISIONS, SCHEDULES
+from dashboard.theme import CHOSEN_COLOUR, METHODS, PAPER_COLOUR, PAPER_DASH, PRECISIONS
 from edac_core.papers import EDAC, SQUEEZE, published_curve
 
 LEVELS = (0.0, 0.5, 0.95)
@@ -64,7 +64,7 @@ def test_neighbours_among_very_many_levels_are_one_point():
     (drawn_line,) = figure.select_traces({"name": "polynomial"})
     assert (drawn_line.mode, len(drawn_line.x)) == ("lines", 200)
     # The slider stands on a level of its own all the same.
-    point = chart.point(schedule="polynomial", sparsity=0.006)
+    point = chart.point(method="polynomial", sparsity=0.006)
     assert point[["position", "value"]].to_numpy().tolist() == [[6, 1994]]
 
 
@@ -98,7 +98,7 @@ def test_the_papers_figures_are_in_our_units(quantity, published, sentence):
 
 def test_the_sliders_position_is_marked_on_the_chosen_line():
     chart = chart_of(SIZE)
-    point = chart.point(schedule="constant", sparsity=0.5)
+    point = chart.point(method="constant", sparsity=0.5)
     assert point[["position", "value"]].to_numpy().tolist() == [[1, 7]]
 
 
@@ -124,10 +124,10 @@ def test_every_value_is_drawn_where_it_belongs_with_its_sentence(quantity, publi
 
 def test_one_meaning_one_look():
     figure = draw_sparsity_curves(chart_of(AUC), first=True)
-    for schedule in ("polynomial", "constant"):
-        drawn = trace(figure, schedule)
+    for method in ("polynomial", "constant"):
+        drawn = trace(figure, method)
         assert drawn.line.color == drawn.marker.color == PRECISIONS["int8"].colour
-        assert drawn.line.dash == SCHEDULES[schedule].dash
+        assert drawn.line.dash == METHODS[method].dash
     paper = trace(figure, EDAC)
     assert (paper.line.color, paper.line.dash) == (PAPER_COLOUR, PAPER_DASH)
     assert (paper.marker.color, paper.marker.symbol) == (PAPER_COLOUR, "circle-open")
@@ -163,12 +163,12 @@ def test_every_level_has_a_mark_and_both_ends_a_label():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "sparsity", "expected"), [("constant", 0.5, (1, 7.0)), ("polynomial", 0, (0, 9.0))]
+    ("method", "sparsity", "expected"), [("constant", 0.5, (1, 7.0)), ("polynomial", 0, (0, 9.0))]
 )
-def test_the_sliders_position_is_marked(schedule, sparsity, expected):
+def test_the_sliders_position_is_marked(method, sparsity, expected):
     chart = chart_of(SIZE)
     plain = draw_sparsity_curves(chart).to_plotly_json()
-    figure = go.Figure(mark_level(plain, chart.point(schedule=schedule, sparsity=sparsity)))
+    figure = go.Figure(mark_level(plain, chart.point(method=method, sparsity=sparsity)))
     ring = figure.data[-1]
     assert (ring.x[0], ring.y[0]) == expected
     assert (ring.marker.color, ring.marker.symbol) == (CHOSEN_COLOUR, "circle-open")
@@ -187,7 +187,7 @@ def test_what_is_not_measured_says_so():
     figure = draw_sparsity_curves(chart)
     assert [note.text for note in figure.layout.annotations] == ["Not measured yet"]
     plain = figure.to_plotly_json()
-    marked = mark_level(plain, chart.point(schedule="constant", sparsity=0.5))
+    marked = mark_level(plain, chart.point(method="constant", sparsity=0.5))
     assert marked["layout"]["shapes"] == []
     assert not draw_sparsity_curves(chart_of(LATENCY)).layout.annotations
 
@@ -198,7 +198,7 @@ def test_unmeasured_latency_is_left_out():
         {"constant": ours}, PUBLISHED.iloc[:0], quantity=LATENCY, precision="int8"
     )
     assert chart.lines.empty
-    assert chart.point(schedule="constant", sparsity=0.5).empty
+    assert chart.point(method="constant", sparsity=0.5).empty
 
 
 SQUEEZED = published_curve("dense_c", "polynomial", "int8")

@@ -16,9 +16,9 @@ from dashboard.charts.tradeoff import (
 from dashboard.theme import (
     CHOSEN_COLOUR,
     FRONT_COLOUR,
+    METHODS,
     PAPER_COLOUR,
     PRECISIONS,
-    SCHEDULES,
     UNPRUNED_SHAPE,
 )
 from edac_core.papers import published_curve
@@ -27,7 +27,7 @@ from edac_core.studies.select import pareto_front
 SUMMARY = pd.DataFrame(
     {
         "model": "cnn",
-        "schedule": ["none", "none", "polynomial", "constant"],
+        "method": ["none", "none", "polynomial", "constant"],
         "precision": ["float32", "int8", "int8", "int8"],
         "sparsity": [0.0, 0.0, 0.9, 0.9],
         "runs": [3, 3, 3, 1],
@@ -98,7 +98,7 @@ def test_precision_is_colour_and_schedule_is_shape(chart):
         assert texts == rows["sentence"].tolist()
         assert [label for _, label in drawn.customdata] == rows.index.tolist()
     assert list(trace(figure, "int8").marker.symbol) == [
-        UNPRUNED_SHAPE, SCHEDULES["polynomial"].shape, SCHEDULES["constant"].shape
+        UNPRUNED_SHAPE, METHODS["polynomial"].shape, METHODS["constant"].shape
     ]  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_the_chosen_variant_is_ringed_and_on_top(chart):
     assert (point.x, point.y) == (ring.x, ring.y) == ((0.3e6,), (0.70,))
     assert not thin.x
     assert point.marker.color == (PRECISIONS["int8"].colour,)
-    assert point.marker.symbol == (SCHEDULES["constant"].shape,)
+    assert point.marker.symbol == (METHODS["constant"].shape,)
     assert (ring.marker.symbol, ring.marker.color) == ("circle-open", CHOSEN_COLOUR)
     assert "AUC 0.700" in ring.customdata[0]
 
@@ -169,7 +169,7 @@ def crowd():
     count = 5_000
     rows = {
         "model": "cnn",
-        "schedule": rng.choice(["polynomial", "constant"], count),
+        "method": rng.choice(["polynomial", "constant"], count),
         "precision": rng.choice(list(PRECISIONS), count),
         "sparsity": rng.random(count),
         "runs": 1,

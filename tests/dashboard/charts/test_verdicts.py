@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.charts import drift as drifting
 from dashboard.charts import verdicts as chart_of
-from dashboard.theme import PRECISIONS, SCHEDULES, UNPRUNED_SHAPE
+from dashboard.theme import METHODS, PRECISIONS, UNPRUNED_SHAPE
 from edac_core.disturb import DISTURBANCES
 
 
@@ -14,7 +14,7 @@ def answers():
         {
             "title": ["float32, not pruned", "int8, constant 90 %", "int8, polynomial 95 %"],
             "precision": ["float32", "int8", "int8"],
-            "schedule": ["none", "constant", "polynomial"],
+            "method": ["none", "constant", "polynomial"],
             "threshold": [0.4, 0.5, 0.6],
             "probability": [0.7, 0.2, 0.65],
             "positive": [True, False, True],
@@ -42,7 +42,7 @@ def test_precision_is_colour_and_schedule_is_shape(answers):
     marker = traces(figure)["probability"].marker
     int8 = PRECISIONS["int8"].colour
     assert list(marker.color) == [PRECISIONS["float32"].colour, int8, int8]
-    shapes = [SCHEDULES[name].shape for name in ("constant", "polynomial")]
+    shapes = [METHODS[name].shape for name in ("constant", "polynomial")]
     assert list(marker.symbol) == [UNPRUNED_SHAPE, *shapes]
 
 
@@ -85,7 +85,7 @@ def test_lines_look_as_everywhere(answers, scores):
     figure = drifting.draw_drift(drifting.drift(answers, scores, disturbance="noise"))
     line = traces(figure)["int8, constant 90 %"]
     assert line.line.color == PRECISIONS["int8"].colour
-    assert line.line.dash == SCHEDULES["constant"].dash
+    assert line.line.dash == METHODS["constant"].dash
 
 
 @pytest.mark.parametrize("kind", DISTURBANCES.values(), ids=DISTURBANCES)

@@ -55,7 +55,7 @@ def test_a_run_offers_every_variant_whose_file_is_here(network, made_up):
 def test_runs_without_files_are_not_offered(stores, made_up, tmp_path):
     shutil.copytree(made_up, tmp_path / "store")
     store = Store(tmp_path / "store")
-    kept = store.variants("made-up").query("split_seed == 1 and schedule != 'none'")["sha256"]
+    kept = store.variants("made-up").query("split_seed == 1 and method != 'none'")["sha256"]
     store.close()
     for file in (tmp_path / "store" / "models").iterdir():
         if file.name.removesuffix(".tflite.xz") not in set(kept):
@@ -73,12 +73,12 @@ def test_those_asked_at_first_are_the_unpruned_and_pruned_ones_that_lose_little(
     codes = contestants.asked_at_first(shipped, offered)
     assert len(codes) == 6
     assert codes[:3] == ["float32-none-0", "float16-none-0", "int8-none-0"]
-    losses = shipped.summary.set_index(["precision", "schedule", "sparsity"])["auc_difference"]
+    losses = shipped.summary.set_index(["precision", "method", "sparsity"])["auc_difference"]
     pruned = [one for one in offered if one.code in codes[3:]]
-    assert all(losses[one.precision, one.schedule, one.sparsity] >= -0.01 for one in pruned)
+    assert all(losses[one.precision, one.method, one.sparsity] >= -0.01 for one in pruned)
     good = [
         one for one in offered
-        if one.schedule != "none" and losses[one.precision, one.schedule, one.sparsity] >= -0.01
+        if one.method != "none" and losses[one.precision, one.method, one.sparsity] >= -0.01
     ]  # fmt: skip
     sizes = [one.zip_bytes for one in good]
     assert {min(sizes), max(sizes)} <= {one.zip_bytes for one in pruned}

@@ -9,10 +9,10 @@ from dashboard.comparing.verdicts import Question
 from edac_core.verdicts import Hearing, ModelFile, Verdict
 
 
-def contestant(precision, schedule="none", sparsity=0.0, threshold=0.5):
-    code = f"{precision}-{schedule}-{sparsity}"
+def contestant(precision, method="none", sparsity=0.0, threshold=0.5):
+    code = f"{precision}-{method}-{sparsity}"
     file = ModelFile("", live=False, sha256=code)
-    return Contestant(code, precision, schedule, sparsity, threshold, 1, file)
+    return Contestant(code, precision, method, sparsity, threshold, 1, file)
 
 
 BASELINE = contestant("float32", threshold=0.4)

@@ -33,9 +33,9 @@ def figures(model="cnn", *, runs=3, ratio=100.0, level=0.95):
               "nonzero_weights": 10}  # fmt: skip
     return pd.DataFrame(
         [
-            {**common, "schedule": schedule, "sparsity": sparsity, "precision": precision,
+            {**common, "method": method, "sparsity": sparsity, "precision": precision,
              "zip_ratio": ratio if sparsity else 50.0}
-            for schedule, sparsity in (("none", 0.0), ("polynomial", level))
+            for method, sparsity in (("none", 0.0), ("polynomial", level))
             for precision in ("float32", "int8")
         ]
     )  # fmt: skip

@@ -11,7 +11,7 @@ def test_int8_alone_is_told_with_both_figures(shown):
     text = plain(int8_alone(shown))
     summary = shown[0].summary.query("model == 'cnn' and precision == 'int8'")
     alone = summary.query("sparsity == 0")["zip_ratio"].item()
-    both = summary.query("sparsity == 0.95 and schedule == 'polynomial'")["zip_ratio"].item()
+    both = summary.query("sparsity == 0.95 and method == 'polynomial'")["zip_ratio"].item()
     assert "EDAC's 105.76x is 60.0x by int8 alone" in text
     assert f"Here it is {alone:.1f}x by int8 alone, and {both:.1f}x with 95 %" in text
     assert "| int8, 95 % pruned | 215 kB, 105.8x, AUC 0.868 |" in text
@@ -36,7 +36,7 @@ def test_levels_that_go_on_are_compared_where_both_are_here(shown, varied):
     text = plain(levels_going_on([ours, theirs]))
     assert "130 epochs" in text
     baseline = ours.summary.query(
-        "model == 'cnn' and schedule == 'polynomial' and sparsity == 0.95 and precision=='float32'"
+        "model == 'cnn' and method == 'polynomial' and sparsity == 0.95 and precision=='float32'"
     )["auc"].item()
     assert f"| polynomial, 95 % | 0.123 | {baseline:.3f} |" in text
     elsewhere = varied(shown[0], start="previous", dataset="coswara")

@@ -9,7 +9,7 @@ SUMMARY = pd.DataFrame(
         "model": "cnn",
         "protocol": "clean",
         "precision": ["float32", "int8", "int8"],
-        "schedule": ["none", "none", "constant"],
+        "method": ["none", "none", "constant"],
         "sparsity": [0.0, 0.0, 0.999],
         "auc": [0.8, 0.79, 0.7],
         "auc_half_width": 0.03,
@@ -27,7 +27,7 @@ SUMMARY = pd.DataFrame(
     index=[4, 5, 9],
 )
 
-COMPARISON = SUMMARY[["model", "protocol", "schedule", "sparsity", "precision"]].assign(
+COMPARISON = SUMMARY[["model", "protocol", "method", "sparsity", "precision"]].assign(
     mcnemar_p=[1.0, 0.4, 0.003], only_baseline_right=0.0, only_variant_right=0.0
 )
 
@@ -37,7 +37,7 @@ def test_smallest_first_by_their_labels():
     assert table["zip"].tolist() == [4000, 5000, 22000]
     assert table.index.tolist() == [5, 9, 4]
     assert table["on_front"].tolist() == [True, False, True]
-    assert table["schedule"].tolist() == ["not pruned", "constant", "not pruned"]
+    assert table["method"].tolist() == ["not pruned", "constant", "not pruned"]
     assert table["sparsity"].tolist() == [0, 99.9, 0]
     assert table["zeros"].tolist() == [4, 99, 0]
     assert table["uar"].tolist() == [0.71, 0.6, 0.7]
@@ -62,7 +62,7 @@ def test_of_many_it_has_the_front_and_what_stands_for_the_rest():
     count = 10 * MOST_ROWS
     summary = pd.DataFrame(
         {"zip_bytes": rng.uniform(1e4, 1e7, count), "auc": rng.uniform(0.5, 0.8, count),
-         "schedule": rng.choice(["constant", "polynomial"], count), "precision": "int8"}
+         "method": rng.choice(["constant", "polynomial"], count), "precision": "int8"}
     )  # fmt: skip
     rows = rows_of_table(summary)
     front = summary.index[pareto_front(summary["zip_bytes"], summary["auc"])]

@@ -43,6 +43,9 @@ _TABLE_COLUMNS = (
     ("seed", "training_seed", "{}"),
     ("auc", "auc", "{:.3f}"),
     ("±", "auc_half_width", "{:.3f}"),
+    ("diff", "auc_difference", "{:+.3f}"),
+    ("diff_low", "auc_difference_low", "{:+.3f}"),
+    ("diff_high", "auc_difference_high", "{:+.3f}"),
     ("uar", "uar", "{:.3f}"),
     ("zip_MiB", "zip_mib", "{:.2f}"),
     ("zero_%", "zero_percent", "{:.1f}"),
@@ -50,12 +53,14 @@ _TABLE_COLUMNS = (
     ("mcnemar_p", "mcnemar_p", "{:.2g}"),
 )
 _TABLE_HELP = (
-    "Print the variants of a study, a row each. auc stands with half its 95 % interval (DeLong); "
+    "Print the variants of a study, a row each. auc stands with half its 95 % interval (DeLong), "
+    "diff is the AUC less that of the float32 baseline of the same run, with its paired 95 % "
+    "interval (DeLong); "
     "uar is at the variant's own threshold; zip_MiB is the zipped file in units of 2^20 bytes; "
     "zero_% is the share of the weights that are zero; mcnemar_p compares its decisions with those "
     "of the unpruned float32 network of the same run. --csv and --json print all columns: "
-    "intervals, sensitivity, specificity, thresholds, discordant counts, sizes in bytes and MiB, "
-    "numbers of weights, latencies, digests."
+    "intervals, sensitivity, specificity, thresholds, discordant counts, calibration error, number "
+    "of different scores, sizes in bytes and MiB, numbers of weights, latencies, digests."
 )
 _EXPORT_HELP = (
     "Write a variant's .tflite file; or a bundle (zip) of the file, a C header, its front-end, "

@@ -18,6 +18,7 @@ from edac_core.export.header import MOST_BYTES, c_header
 from edac_core.export.reproduce import NETWORK_FILE, narrowed, to_toml
 from edac_core.frontends import get_frontend
 from edac_core.frontends.base import Frontend
+from edac_core.measure.footprint import footprint
 from edac_core.studies.store import Store
 
 # Five times the model's size and dull: a higher level takes seconds for little.
@@ -59,14 +60,15 @@ def make_bundle(store: Store, *, study: str, variant: str) -> Bundle:
     model = store.model(facts.variant.row["sha256"])
     frontend = get_frontend(facts.spec.frontend)
     settings = frontend_settings(frontend)
+    asked = footprint(model)
     files = {
         **_model_files(model, facts),
         **_frontend_files(frontend, settings),
         "golden.npz": npz(make_golden(model, frontend).arrays()),
         "check.py": _script("check.py"),
         "operating_point.json": _json(facts.operating_point()),
-        "metrics.json": _json(facts.metrics()),
-        "MODEL_CARD.md": words.model_card(facts).encode(),
+        "metrics.json": _json(facts.metrics(asked)),
+        "MODEL_CARD.md": words.model_card(facts, asked).encode(),
         "REPRODUCE.md": words.reproduce(facts).encode(),
         "plan.toml": to_toml(narrowed(facts.study["plan"], facts.config)).encode(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,13 @@ from scipy.stats import binomtest
 
 from edac_core import __version__
 from edac_core.errors import StoreError
+from edac_core.measure.harms import GroupHarm
+from edac_core.measure.parts import Footprint
 from edac_core.models import ModelSpec, get_model
 from edac_core.studies.jobs import BASELINE
 from edac_core.studies.select import RUN, is_reference
 from edac_core.studies.store import Store
+from edac_core.studies.trust import MARGIN, SENSITIVITY, Trust, trust, who_pays
 
 Values = dict[str, Any]
 
@@ -151,8 +154,32 @@ class Facts:
             "recordings": int(test["recording"].nunique()),
         }
 
-    def metrics(self) -> Values:
-        """Return all that metrics.json holds."""
+    def trust(self) -> Trust | None:
+        """Compare the variant with its baseline; None if it is that, or there is none."""
+        if self.baseline is None or self.baseline.row["key"] == self.variant.row["key"]:
+            return None
+        return trust(self.variant.scores, self.baseline.scores)
+
+    def harms(self) -> tuple[GroupHarm, ...]:
+        """Return what changed in each group of recordings, largest harm first."""
+        if self.baseline is None:
+            return ()
+        return who_pays(
+            self.variant.scores,
+            self.baseline.scores,
+            threshold=self.variant.row["threshold"],
+            baseline_threshold=self.baseline.row["threshold"],
+        )
+
+    def metrics(self, footprint: Footprint) -> Values:
+        """Return all that metrics.json holds.
+
+        Parameters
+        ----------
+        footprint
+            Of the variant's file.
+        """
+        found = self.trust()
         row, data = self.variant.row, self.data
         return _plain_values({
             "study": self.study["name"],
@@ -165,6 +192,11 @@ class Facts:
             "test": self.tested(),
             "variant": self.variant.figures(),
             "float32_baseline": self.baseline and self.baseline.figures(),
+            "beside_baseline": found and {
+                "margin": MARGIN, "sensitivity": SENSITIVITY, **asdict(found),
+                "harms": [asdict(harm) for harm in self.harms()],
+            },
+            "footprint": asdict(footprint),
             "data": {**{name: data[name] for name in _DATA if name in data}, "sets": self.sets},
             "job": {
                 **{name: self.job[name] for name in ("key", "environment", "seconds")},

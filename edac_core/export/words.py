@@ -11,6 +11,8 @@ import numpy as np
 from edac_core.export.facts import Facts, Measured, Values
 from edac_core.export.header import MOST_BYTES
 from edac_core.export.reproduce import NETWORK_FILE, export_command
+from edac_core.export.standing import beside_baseline, where_it_runs
+from edac_core.measure.parts import Footprint
 
 _FILES = {
     "model.tflite": "the model, for LiteRT",
@@ -103,8 +105,16 @@ def _use(facts: Facts, settings: Mapping[str, Any]) -> str:
     )
 
 
-def model_card(facts: Facts) -> str:
-    """Write MODEL_CARD.md."""
+def model_card(facts: Facts, footprint: Footprint) -> str:
+    """Write MODEL_CARD.md.
+
+    Parameters
+    ----------
+    facts
+        Of the variant.
+    footprint
+        Of its file.
+    """
     return "\n".join([
         f"# Model card: {facts.title}",
         "",
@@ -121,6 +131,14 @@ def model_card(facts: Facts) -> str:
         "## What was measured",
         "",
         *_measured(facts),
+        "",
+        "## Beside its baseline",
+        "",
+        *beside_baseline(facts),
+        "",
+        "## Where it runs",
+        "",
+        *where_it_runs(footprint),
         "",
         "## What that is worth",
         "",

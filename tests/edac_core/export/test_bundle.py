@@ -212,3 +212,23 @@ def test_functionals_come_by_name_and_value_and_the_readme_says_why(filled, spli
     assert said in read(bundle, "README.md")
     with np.load(io.BytesIO(bundle.files["golden.npz"]), allow_pickle=False) as golden:
         assert golden["features"].shape == (10, 6_373)
+
+
+def test_the_card_says_how_it_stands_beside_its_baseline_and_where_it_runs(bundle):
+    """The figures are those of the stored scores and of the file."""
+    metrics, card = read(bundle, "metrics.json"), read(bundle, "MODEL_CARD.md")
+    beside, footprint = metrics["beside_baseline"], metrics["footprint"]
+    own, other = (metrics[name]["auc_pooled"] for name in ("variant", "float32_baseline"))
+    difference = own["estimate"] - other["estimate"]
+    assert beside["difference"]["difference"] == pytest.approx(difference)
+    assert {harm["group"] for harm in beside["harms"]} == {"call-center", "telegram"}
+    assert f"At a margin of 0.02: {beside['verdict']}." in card
+    assert footprint["flash_bytes"] == len(bundle.files["model.tflite"])
+    assert footprint["macs"] == 14_485_376
+    assert "- LiteRT: yes (by loading)." in card
+
+
+def test_a_variant_without_a_baseline_says_so(filled, split, small_model):
+    made = put(filled, split, small_model)
+    assert read(made, "metrics.json")["beside_baseline"] is None
+    assert "there is none to compare it with" in read(made, "MODEL_CARD.md")

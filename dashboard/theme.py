@@ -51,6 +51,7 @@ METHODS = {
         ("structured-norm", "12px,3px,3px,3px", "triangle-down"),
         ("width", "2px,2px", "star"),
         ("width-distilled", "2px,2px,8px,2px", "hexagram"),
+        ("sensitive", "14px,4px,2px,4px", "triangle-right"),
         ("movement", "8px,2px,2px,2px,2px,2px", "pentagon"),
         ("block", "4px,4px", "cross"),
         ("rewritten", "solid", "hourglass"),

@@ -51,6 +51,10 @@ METHODS: Mapping[str, Method] = {
         title="constant schedule",
         explanation="the smallest weights are set to zero, all at once",
     ),
+    "sensitive": Method(
+        title="polynomial schedule by layer",
+        explanation="as polynomial, and more where the network minds less",
+    ),
     "movement": Method(
         title="movement pruning",
         explanation="weights that training moves towards zero are set to zero",
@@ -110,7 +114,7 @@ METHODS: Mapping[str, Method] = {
 }
 """What can be done to a trained network; constant and polynomial are the papers'."""
 
-GRADUAL = ("polynomial", "movement", "block")
+GRADUAL = ("polynomial", "sensitive", "movement", "block")
 """Methods that follow the polynomial schedule."""
 
 

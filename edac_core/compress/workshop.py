@@ -16,6 +16,7 @@ from edac_core.compress.pruning import BLOCK_SIZE, make_schedule, prune
 from edac_core.compress.qat import QUANTIZED_PRECISION, convert_quantized, train_quantized
 from edac_core.compress.quantization import convert
 from edac_core.compress.rounding import round_to_zero
+from edac_core.compress.sensitivity import shares_by_sensitivity
 from edac_core.compress.structured import RankBy, shrink
 from edac_core.compress.widths import narrow, taught
 from edac_core.errors import ModelError
@@ -39,7 +40,8 @@ class Bench:
     spec
         The network.
     training, validation
-        Only networks that are trained from scratch look at the validation set.
+        Only networks that are trained from scratch, and pruning by how much each layer minds it,
+        look at the validation set.
     seed
         Of the order of examples.
     epochs, batch_size
@@ -110,6 +112,16 @@ def _magnitude(piece: Piece, step: Step, bench: Bench) -> Piece:
     trainer = _trainer(piece.model, bench)
     schedule = _schedule(step.method, step, trainer, bench)
     history = prune(trainer, schedule, epochs=bench.epochs, on_epoch=bench.on_epoch)
+    return piece.after(piece.model, history)
+
+
+def _sensitive(piece: Piece, step: Step, bench: Bench) -> Piece:
+    shares = shares_by_sensitivity(
+        piece.model, bench.spec, bench.validation, sparsity=step.sparsity
+    )
+    trainer = _trainer(piece.model, bench)
+    schedule = _schedule("polynomial", step, trainer, bench)
+    history = prune(trainer, schedule, epochs=bench.epochs, on_epoch=bench.on_epoch, shares=shares)
     return piece.after(piece.model, history)
 
 
@@ -249,6 +261,7 @@ def _schedule(name: str, step: Step, trainer: Trainer, bench: Bench) -> Any:
 _DO: Mapping[str, Callable[[Piece, Step, Bench], Piece]] = {
     "polynomial": _magnitude,
     "constant": _magnitude,
+    "sensitive": _sensitive,
     "movement": _movement,
     "block": _block,
     "structured-norm": _structured,

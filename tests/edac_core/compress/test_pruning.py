@@ -186,3 +186,14 @@ def test_a_schedule_that_would_never_prune_is_refused():
 def test_an_unknown_schedule_names_the_known():
     with pytest.raises(PlanError, match=r"no schedule 'cubic'; choose one of: constant, poly"):
         make_schedule("cubic", 0.9, steps=60)
+
+
+def test_each_weight_is_pruned_to_its_share_of_the_schedule():
+    seed_everything(9)
+    trainer = Trainer(tiny.network(), tiny.spec(), tiny.examples(), batch_size=32, seed=1)
+    schedule = make_schedule("polynomial", 0.8, steps=2 * trainer.steps_per_epoch, frequency=2)
+    shares = (0.0, 1.2, 0.5)
+    prune(trainer, schedule, epochs=2, shares=shares)
+    for weight, share in zip(prunable_weights(trainer.model), shares, strict=True):
+        size = weight.shape.num_elements()
+        assert np.count_nonzero(weight.numpy()) == pytest.approx(size * (1 - 0.8 * share), abs=1)

@@ -23,7 +23,7 @@ def decided(seed, *, n=300, threshold=0.5, labels=None):
         "recording": [f"r{at}" for at in range(n)], "label": labels, "group": "all",
         "copy": "", "score": scores,
     })  # fmt: skip
-    return Decisions(examples, threshold)
+    return Decisions(examples.assign(set="test"), threshold)
 
 
 @pytest.fixture

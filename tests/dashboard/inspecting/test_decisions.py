@@ -13,7 +13,7 @@ def decisions(scores, *, labels, threshold, copy=""):
         "recording": [f"r{at}" for at in range(len(labels))], "label": labels,
         "group": ["phone", "bot"] * (len(labels) // 2), "copy": copy, "score": scores,
     })  # fmt: skip
-    return Decisions(examples, threshold)
+    return Decisions(examples.assign(set="test"), threshold)
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""How far past the papers: the targets in zip, file and latency, and the variant nearest to each.
+
+Sizes, AUC and its interval are those of the stores; latency is measured anew, the variant in turns
+with the float32 baseline of its run, where both files are here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from benchmarks.contest import SEED, Say
+from edac_core.frontends import get_frontend
+from edac_core.locations import SHIPPED, local_cache
+from edac_core.measure.latency import measure_latency
+from edac_core.measure.noninferiority import non_inferiority
+from edac_core.models import get_model
+from edac_core.studies.select import CONFIGURATION, RUN, is_reference, summarise
+from edac_core.studies.store import Store
+from edac_core.studies.targets import AUC_DROP, TARGETS, Reached, Target, nearest
+
+_INPUTS = 32
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The variant nearest to a target, and the store and study that have it."""
+
+    store: Store
+    study: str
+    row: pd.Series
+    reached: Reached
+
+
+def measure(*, runs: int, say: Say) -> dict[str, Any]:
+    """Find the variant of each network, and time it beside its baseline.
+
+    Parameters
+    ----------
+    runs
+        How often 200 calls of each are timed.
+    say
+        Called with what is going on.
+    """
+    with contextlib.ExitStack() as stack:
+        stores = [stack.enter_context(contextlib.closing(store)) for store in _stores()]
+        rows = []
+        for target in TARGETS:
+            say(f"Targets of {target.model} ...")
+            found = max(
+                _candidates(stores, target), key=lambda one: one.reached.share, default=None
+            )
+            rows.append(_row(target, found, runs=runs))
+    return {"targets": rows}
+
+
+def table(found: dict[str, Any]) -> Table:
+    """Show what `measure` found."""
+    shown = Table(
+        "network", "variant", "zip x (target)", "file x (target)", "latency x (target)",
+        "latency x now", "AUC less baseline (95 %)", f"within {AUC_DROP:g}?", "study",
+        title="Targets past the papers",
+    )  # fmt: skip
+    for row in found["targets"]:
+        shown.add_row(*_cells(row))
+    return shown
+
+
+def _stores() -> Iterator[Store]:
+    if Store.exists(local_cache()):
+        yield Store(local_cache(), readonly=True, live=True)
+    yield Store(SHIPPED, readonly=True)
+
+
+def _candidates(stores: list[Store], target: Target) -> Iterator[_Found]:
+    for store in stores:
+        for study in store.studies().to_dict("records"):
+            sets = study["data"].get("networks", {}).get(target.model, {}).get("sets")
+            plan = study["plan"]["data"]
+            if not sets or study["data"].get("synthetic") or plan.get("protocol") != "clean":
+                continue
+            figures = store.figures(study["name"])
+            summary = summarise(figures)
+            reached = nearest(summary, figures, target, overlap=(sets["train"], sets["test"]))
+            if reached is not None:
+                row = summary.loc[[reached.label]].iloc[0]
+                yield _Found(store, study["name"], row, reached)
+
+
+def _row(target: Target, found: _Found | None, *, runs: int) -> dict[str, Any]:
+    if found is None:
+        return {"target": asdict(target)}
+    names = (*CONFIGURATION, "zip_ratio", "raw_ratio", "speedup")
+    return {
+        "target": asdict(target),
+        "study": found.study,
+        "variant": {name: found.row[name] for name in names},
+        "difference": asdict(found.reached.difference),
+        "verdict": non_inferiority(found.reached.difference, margin=AUC_DROP),
+        "speedups_now": _speedups(found, runs=runs),
+    }
+
+
+def _speedups(found: _Found, *, runs: int) -> list[float]:
+    """Time the variant beside the float32 baseline of the first run whose files are here."""
+    variants = found.store.variants(found.study)
+    alike = variants[CONFIGURATION].eq(found.row[CONFIGURATION]).all(axis="columns")
+    pairs = variants[alike & variants["has_model"]].merge(
+        variants[is_reference(variants) & variants["has_model"]], on=RUN, suffixes=("", "_before")
+    )
+    if pairs.empty:
+        return []
+    digests = {"variant": pairs["sha256"].iloc[0], "baseline": pairs["sha256_before"].iloc[0]}
+    models = {name: found.store.model(digest) for name, digest in digests.items()}
+    frontend = get_frontend(get_model(found.row["model"]).frontend)
+    inputs = np.random.default_rng(SEED).random((_INPUTS, *frontend.shape), dtype=np.float32)
+    timed = [measure_latency(models, inputs) for _ in range(runs)]
+    return [one["baseline"].median_ms / one["variant"].median_ms for one in timed]
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    target = row["target"]
+    if "variant" not in row:
+        return (target["model"], "not measured", *[""] * 7)
+    variant, difference = row["variant"], row["difference"]
+    ratios = [
+        f"{variant[name]:.4g} ({target[name]:g})" for name in ("zip_ratio", "raw_ratio", "speedup")
+    ]
+    now = row["speedups_now"]
+    return (
+        target["model"],
+        f"{variant['method']} {variant['sparsity']:.4g} {variant['precision']}",
+        *ratios,
+        f"{np.median(now):.4g}" if now else "files not here",
+        f"{difference['difference']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f}), "
+        f"{difference['splits']} splits",
+        str(row["verdict"]),
+        row["study"],
+    )

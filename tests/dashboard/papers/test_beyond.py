@@ -1,0 +1,38 @@
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from dashboard.papers.beyond import beyond_table
+from edac_core.measure.noninferiority import OverSplits
+from edac_core.studies.targets import TARGETS, Reached
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    name: str = "smaller"
+
+
+@pytest.fixture
+def best():
+    from dashboard.papers.beyond import Best  # noqa: PLC0415 - beside what it is made of
+
+    row = pd.Series({"method": "width", "sparsity": 0.99, "precision": "int8",
+                     "zip_ratio": 673.4, "raw_ratio": 371.1, "speedup": 37.3})  # fmt: skip
+    difference = OverSplits(-0.009, -0.108, 0.091, 3)
+    return Best(TARGETS[0], Study(), row, Reached(7, 0.93, difference))
+
+
+def test_a_network_that_was_measured_stands_beside_target_and_paper(best):
+    row = beyond_table([(TARGETS[0], best)]).iloc[0]
+    assert row["variant"] == "int8, width 99 %"
+    assert row["zip"] == "673x / 600x / 106x"
+    assert row["latency"] == "37.3x / 25x / 1.37x"
+    assert row["auc"] == "−0.009 (−0.108 to +0.091)"  # noqa: RUF001 - minus signs, as shown
+    assert row["verdict"] == "cannot tell"
+
+
+def test_a_network_that_was_not_says_so():
+    row = beyond_table([(TARGETS[2], None)]).iloc[0]
+    assert (row["variant"], row["file"]) == ("not measured here yet", "– / 300x / 4x")  # noqa: RUF001 - as shown
+    assert row["latency"] == "– / 40x / –"  # noqa: RUF001 - as shown

@@ -17,7 +17,7 @@ from dashboard.choices import METHOD, PRECISION, SPARSITY, Network
 from dashboard.export import draw_download
 from dashboard.metrics import cells, draw_cells
 from dashboard.pickers import pick_network, pick_rest, pick_study, studies_here
-from dashboard.tradeoffs import contest, finder, pinned
+from dashboard.tradeoffs import contest, finder, pinned, refusals
 from dashboard.tradeoffs.table import draw_variants
 from dashboard.worth import draw_worth
 from edac_core.papers import EDAC, SQUEEZE, published_curve
@@ -91,6 +91,7 @@ def draw_network(network: Network) -> None:
     with right:
         draw_variants(network, row, height=TABLE_HEIGHT)
     contest.draw_contest(network)
+    refusals.draw_refusals(network)
     address.write(FIELDS)
 
 

@@ -183,6 +183,19 @@ def read_comparison(study: Study, model: str, *, only: pd.DataFrame | None = Non
         return _read_comparison(study.shelf, study.name, model, chosen)
 
 
+def read_refusals(study: Study, model: str) -> pd.DataFrame:
+    """Read which variants of a network could not be made, as `Store.refusals` returns them.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    with _explained(study.shelf), study.shelf.open() as store:
+        found = store.refusals(study.name)
+    return found[found["model"] == model]
+
+
 def read_two(study: Study, first: pd.DataFrame, second: pd.DataFrame) -> tuple[Paired, float]:
     """Compare two configurations of a study, as they answered the same test examples.
 

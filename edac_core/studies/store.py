@@ -338,13 +338,16 @@ class Store:
         """Return the variants that a study's finished jobs could not make, and why.
 
         Columns: job, model, method, sparsity, protocol, split_seed, training_seed, precision,
-        reason.
+        reason. A store that nobody has written to since there are refusals has none.
         """
-        found = self._query(
-            "SELECT job, precision, reason FROM refusals JOIN study_jobs USING (job) "
-            "WHERE study = ? ORDER BY job, precision",
-            (study,),
-        )
+        known = "SELECT 1 FROM sqlite_master WHERE name = 'refusals'"
+        found = pd.DataFrame(columns=["job", "precision", "reason"])
+        if len(self._query(known)):
+            found = self._query(
+                "SELECT job, precision, reason FROM refusals JOIN study_jobs USING (job) "
+                "WHERE study = ? ORDER BY job, precision",
+                (study,),
+            )
         return self._configurations(study).drop(columns="number").merge(found, on="job")
 
     def failures(self, study: str) -> pd.DataFrame:

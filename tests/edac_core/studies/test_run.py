@@ -246,3 +246,14 @@ def test_the_study_says_what_its_data_are(tmp_path, scheduler, performed):
     assert study["data"]["sets"] == {"train": 4, "validation": 6, "test": 8}
     assert study["data"]["synthetic"]
     assert parse_plan(study["plan"]) == PLAN
+
+
+def test_a_baseline_whose_training_is_known_is_not_trained_again(tmp_path, scheduler, performed):
+    """Another precision gives all jobs other keys; the weights are handed on."""
+    first = dataclasses.replace(
+        PLAN, compression=dataclasses.replace(PLAN.compression, precisions=("float32",))
+    )
+    run(tmp_path, scheduler, first)
+    performed["start"] = lambda job: b"none 0.0"
+    summary, _ = run(tmp_path, scheduler)
+    assert (summary.computed, summary.failed) == (summary.jobs, 0)

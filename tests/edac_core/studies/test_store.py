@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import sqlite3
 
@@ -244,3 +245,40 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_litter(filled, split, monkeyp
         filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
     assert sorted((filled.folder / "models").iterdir()) == before
     assert len(filled.variants("study")) == 2
+
+
+def test_what_could_not_be_made_comes_back_with_its_reason(filled, split):
+    result = dataclasses.replace(
+        stored.make_result(split, "float32"), refusals={"int8": "wrong results"}
+    )
+    config = {**stored.CONFIG, "method": "block"}
+    filled.put_job("blocks", config, split.key, result)
+    filled.claim("study", ["blocks", "job"])
+    (row,) = filled.refusals("study").to_dict("records")
+    assert (row["method"], row["sparsity"], row["precision"]) == ("block", 0.5, "int8")
+    assert row["reason"] == "wrong results"
+
+
+def test_a_store_of_before_there_were_refusals_has_none(filled):
+    with sqlite3.connect(filled.path) as database:
+        database.execute("DROP TABLE refusals")
+    database.close()
+    assert filled.refusals("study").empty
+
+
+def test_a_job_of_before_there_were_methods_has_its_schedule(filled, split):
+    config = {**stored.CONFIG, "schedule": "polynomial"}
+    del config["method"]
+    filled.put_job("old", config, split.key, stored.make_result(split, "float32"))
+    filled.claim("study", ["old"])
+    assert filled.variants("study")["method"].tolist() == ["polynomial"]
+    assert filled.figures("study")["method"].tolist() == ["polynomial"]
+
+
+def test_weights_are_found_by_what_they_depend_on(filled, split):
+    assert filled.trained("training") is None
+    result = stored.make_result(split, "float32", weights=b"weights")
+    filled.put_job("base", stored.CONFIG, split.key, result, training="training")
+    filled.put_job("again", stored.CONFIG, split.key, result, training="training")
+    assert filled.trained("training") == "base"
+    assert filled.trained("another training") is None

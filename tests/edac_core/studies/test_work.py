@@ -162,3 +162,29 @@ def test_weights_survive_packing():
     weights = [np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros(0, np.float32)]
     for before, after in zip(weights, unpack_weights(pack_weights(weights)), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_baseline_that_was_trained_before_is_only_converted(inputs, baseline):
+    again = run_job(job(), inputs, baseline.weights)
+    assert again.history == ()
+    assert [one.sha256 for one in again.variants] == [one.sha256 for one in baseline.variants]
+
+
+def test_what_a_precision_cannot_be_made_of_says_why(inputs, baseline):
+    blocks = level("block", 0.5, epochs=1, frequency=1, precisions=("float32", "int8"))
+    result = run_job(blocks, inputs, baseline.weights)
+    assert [variant.precision for variant in result.variants] == ["float32"]
+    assert result.refusals.keys() == {"int8"}
+    assert "sparse" in result.refusals["int8"]
+
+
+def test_a_chain_does_one_step_after_the_other(inputs, baseline):
+    chain = job(
+        method="chain", recipe="structured-norm:0.5+constant:0.5", sparsity=0.75, epochs=1,
+        frequency=1, precisions=("float32",), graph="rewritten",
+    )  # fmt: skip
+    result = run_job(chain, inputs, baseline.weights)
+    assert result.achieved_sparsity >= 0.75
+    full, small = baseline.variants[0].size.weights, result.variants[0].size.weights
+    assert small <= 0.5 * full
+    assert len(result.history) == 2

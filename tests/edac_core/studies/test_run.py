@@ -254,6 +254,6 @@ def test_a_baseline_whose_training_is_known_is_not_trained_again(tmp_path, sched
         PLAN, compression=dataclasses.replace(PLAN.compression, precisions=("float32",))
     )
     run(tmp_path, scheduler, first)
-    performed["start"] = lambda job: b"none 0.0"
+    performed["start"] = lambda _job: b"none 0.0"
     summary, _ = run(tmp_path, scheduler)
     assert (summary.computed, summary.failed) == (summary.jobs, 0)

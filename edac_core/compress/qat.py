@@ -103,7 +103,7 @@ def train_quantized(
 
 
 def convert_quantized(model: Any) -> bytes:
-    """Convert what `train_quantized` returned to a .tflite file, int8 between float ends.
+    """Convert what `train_quantized` returned to a .tflite file, int8 from end to end.
 
     Raises
     ------
@@ -112,6 +112,7 @@ def convert_quantized(model: Any) -> bytes:
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         with _silence():
             return bytes(converter.convert())

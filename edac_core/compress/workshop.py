@@ -12,7 +12,13 @@ from edac_core.compress.clustering import cluster
 from edac_core.compress.folding import fold_normalisation
 from edac_core.compress.methods import Step
 from edac_core.compress.movement import prune_by_movement
-from edac_core.compress.pruning import BLOCK_SIZE, make_schedule, prune
+from edac_core.compress.pruning import (
+    BLOCK_SIZE,
+    make_schedule,
+    nonzero_of,
+    prunable_weights,
+    prune,
+)
 from edac_core.compress.qat import QUANTIZED_PRECISION, convert_quantized, train_quantized
 from edac_core.compress.quantization import convert
 from edac_core.compress.rounding import round_to_zero
@@ -74,11 +80,21 @@ class Bench:
 
 @dataclass(frozen=True)
 class Piece:
-    """A network on its way through a recipe, how it is converted, and what training it took."""
+    """A network on its way through a recipe, how it is converted, and what training it took.
+
+    `nonzero_weights` are counted by a step that leaves a network in which they are not found.
+    """
 
     model: Any
     convert: Convert
     history: tuple[Epoch, ...] = ()
+    nonzero_weights: int | None = None
+
+    def count_weights(self, spec: ModelSpec) -> int:
+        """Count the prunable weights that are left and are not zero."""
+        if self.nonzero_weights is not None:
+            return self.nonzero_weights
+        return nonzero_of(prunable_weights(self.model, never=spec.never_pruned))
 
     def after(self, model: Any, history: tuple[Epoch, ...] = ()) -> Piece:
         """Return what a step has made of it."""
@@ -220,7 +236,9 @@ def _quantized(piece: Piece, _step: Step, bench: Bench) -> Piece:
         keep_zeros=True,
         on_epoch=bench.on_epoch,
     )
-    return replace(piece.after(model, history), convert=_converted_as_trained)
+    # What tfmot wraps is not found; the zeros are those of before.
+    left = piece.count_weights(bench.spec)
+    return replace(piece.after(model, history), convert=_converted_as_trained, nonzero_weights=left)
 
 
 def _converted_as_trained(model: Any, precision: str) -> bytes:

@@ -15,7 +15,7 @@ import numpy as np
 
 from edac_core.compress import REFERENCE_PRECISION
 from edac_core.compress.agreement import require_agreement
-from edac_core.compress.pruning import count_of, nonzero_of, prunable_weights
+from edac_core.compress.pruning import count_of, prunable_weights
 from edac_core.compress.workshop import Bench, Piece, do, plain, spread
 from edac_core.errors import EdacError, ModelError
 from edac_core.measure.discrimination import auc_interval, auc_within, decide, youden_threshold
@@ -86,7 +86,7 @@ def run_job(
         piece = do(piece, step, _bench(job, inputs, on_epoch))
     del model
     _free_memory()
-    left = nonzero_of(prunable_weights(piece.model, never=spec.never_pruned))
+    left = piece.count_weights(spec)
     variants, refusals = _variants(piece, job, inputs)
     result = JobResult(
         variants=variants,

@@ -188,3 +188,15 @@ def test_a_chain_does_one_step_after_the_other(inputs, baseline):
     full, small = baseline.variants[0].size.weights, result.variants[0].size.weights
     assert small <= 0.5 * full
     assert len(result.history) == 2
+
+
+def test_training_for_8_bits_keeps_the_zeros_and_has_one_precision(inputs, baseline):
+    recipe = "constant:0.75+qat"
+    chain = job(
+        method="constant+qat", recipe=recipe, sparsity=0.75, epochs=1, frequency=1,
+        precisions=("float32", "int8_full"), graph="rewritten",
+    )  # fmt: skip
+    result = run_job(chain, inputs, baseline.weights)
+    assert result.achieved_sparsity == pytest.approx(0.75, abs=0.01)
+    assert [variant.precision for variant in result.variants] == ["int8_full"]
+    assert "trained to be stored as int8_full" in result.refusals["float32"]

@@ -21,7 +21,15 @@ from edac_core.datasets import DATASETS, options_of
 from edac_core.errors import PlanError
 from edac_core.locations import PROJECT
 from edac_core.models import MODELS
-from edac_core.studies.plan import DECAY_ENDS, PROTOCOLS, STARTS, Plan, load_plan, parse_plan
+from edac_core.studies.plan import (
+    DECAY_ENDS,
+    GRAPHS,
+    PROTOCOLS,
+    STARTS,
+    Plan,
+    load_plan,
+    parse_plan,
+)
 
 READY_MADE = PROJECT / "plans"
 FIRST = "quick"
@@ -125,6 +133,7 @@ def content() -> dict[str, Any]:
         "start": state["plan_start"],
         "initial_sparsity": round(state["plan_initial_sparsity"] / 100, 12),
         "decay_end": state["plan_decay_end"],
+        "graph": state["plan_graph"],
     }
     return {
         "name": state["plan_name"].strip(),
@@ -210,6 +219,7 @@ def _values(plan: Plan) -> dict[str, Any]:
         "plan_start": plan.compression.start,
         "plan_initial_sparsity": 100 * plan.compression.initial_sparsity,
         "plan_decay_end": plan.compression.decay_end,
+        "plan_graph": plan.compression.graph,
         "plan_latency_calls": plan.latency_calls,
     }
 
@@ -251,20 +261,19 @@ def _draw_networks() -> None:
     st.pills(
         "Networks", list(MODELS), key="plan_models", selection_mode="multi", format_func=model_title
     )
+    st.pills(
+        "Precisions", PRECISIONS, key="plan_precisions", selection_mode="multi",
+        help=_explained(PRECISION_LOOKS, PRECISIONS),
+    )  # fmt: skip
     with st.grid(2, min_column_width=240):
         st.pills(
             "Magnitude pruning, by schedule", SCHEDULES, key="plan_schedules",
-            selection_mode="multi",
-            help=_explained(METHOD_LOOKS, SCHEDULES),
+            selection_mode="multi", help=_explained(METHOD_LOOKS, SCHEDULES),
         )  # fmt: skip
-        st.pills(
-            "Precisions", PRECISIONS, key="plan_precisions", selection_mode="multi",
-            help=_explained(PRECISION_LOOKS, PRECISIONS),
+        st.multiselect(
+            "Other methods", _other_methods(), key="plan_methods", placeholder="None",
+            help=_explained(METHOD_LOOKS, _other_methods()),
         )  # fmt: skip
-    st.pills(
-        "Other methods", _other_methods(), key="plan_methods", selection_mode="multi",
-        help=_explained(METHOD_LOOKS, _other_methods()),
-    )  # fmt: skip
     st.text_input(
         "Sparsities in per cent", key="plan_sparsities", placeholder="50, 90, 95",
         help="Shares of the weights that pruning sets to zero. The unpruned baseline is always "
@@ -315,6 +324,11 @@ def _draw_more() -> None:
         st.segmented_control(
             "Polynomial schedule ends at", DECAY_ENDS, key="plan_decay_end", required=True,
             format_func=lambda end: f"the {end.replace('update', 'mask update')}",
+        )  # fmt: skip
+        st.segmented_control(
+            "Graph of compressed networks", GRAPHS, key="plan_graph", required=True,
+            help="Rewritten: the same function by a faster graph. Published: the paper's own, "
+            "which the float32 baseline always has.",
         )  # fmt: skip
         st.text_input(
             "Recipes", key="plan_recipes", placeholder="tiny = 'width:0.99+qat'",

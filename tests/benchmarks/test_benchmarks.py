@@ -9,7 +9,7 @@ import tiny
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import contest, features, level, memory, scoring, training
+from benchmarks import contest, features, level, memory, scoring, targets, training
 from edac_core.compress.quantization import convert
 from edac_core.datasets import open_dataset
 from edac_core.models import MODELS
@@ -139,3 +139,15 @@ def test_every_stage_has_a_table():
     Console(file=out, width=200).print(*tables)
     for expected in ("10.0", "40.0", "4.00", "20.0", "2.00"):
         assert expected in out.getvalue()
+
+
+def test_targets_come_from_the_studies_that_are_here():
+    """The shipped studies alone: each network has its target, whether it was measured or not."""
+    found = targets.measure(runs=1, say=silent)
+    assert [row["target"]["model"] for row in found["targets"]] == ["cnn", "cnn_lstm", "dense_a"]
+    cnn = found["targets"][0]
+    assert cnn["variant"]["model"] == "cnn"
+    assert cnn["difference"]["difference"] >= -0.02
+    console = Console(file=io.StringIO(), width=100)
+    console.print(targets.table(found))
+    assert f"zip {cnn['variant']['zip_ratio']:.4g} (600)" in console.file.getvalue()

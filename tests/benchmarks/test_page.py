@@ -37,7 +37,7 @@ def test_its_aucs_are_those_of_its_scores(store):
 
 
 def test_more_pruning_hears_less_and_is_smaller(store):
-    summary = summarise(store.figures(made_up.NAME)).query("schedule == 'constant'")
+    summary = summarise(store.figures(made_up.NAME)).query("method == 'constant'")
     least, most = summary.iloc[0], summary.iloc[-1]
     assert most["sparsity"] > least["sparsity"]
     assert most["auc"] < least["auc"]

@@ -54,8 +54,9 @@ def test_both_ways_to_a_level_prune_as_much(inputs, tmp_path):
     level.save_inputs(tmp_path / "inputs.npz", inputs)
     read = level.load_inputs(tmp_path / "inputs.npz")
     job = Job(
-        model="tiny", protocol="clean", split_seed=1, training_seed=1, schedule="constant",
-        sparsity=0.9, epochs=1, frequency=1, batch_size=32, precisions=("float32",),
+        model="tiny", protocol="clean", split_seed=1, training_seed=1, method="constant",
+        recipe="constant:0.9", sparsity=0.9, epochs=1, training_epochs=1, frequency=1,
+        batch_size=32, training_batch_size=32, precisions=("float32",),
     )  # fmt: skip
     weights = pack_weights(tiny.network().get_weights())
     found = [contestant(read, weights, job) for contestant in level.CONTESTANTS.values()]

@@ -1,4 +1,7 @@
-"""The command line: ``edac run | status | table | export | data``, or ``python -m edac_core``."""
+"""The command line: ``edac run | search | status | table | export | data``.
+
+It is also ``python -m edac_core``.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ import argparse
 import contextlib
 import hashlib
 import json
+import math
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,14 @@ _TABLE_HELP = (
     "intervals, sensitivity, specificity, thresholds, discordant counts, calibration error, number "
     "of different scores, sizes in bytes and MiB, numbers of weights, latencies, digests."
 )
+_SEARCH_HELP = (
+    "Try recipes on the network and the data of a plan, or go on with it, and print the best "
+    "compromises found so far: recipes within the limits that no other beats in size (or latency) "
+    "or in AUC without losing in the other. All figures are means over the plan's runs; "
+    "validation_auc, and auc_drop below the unpruned float32 network, are of the validation set, "
+    "never the test set. kB are 1,000 bytes. The variants are in the study NAME-search."
+)
+_MINIMISED: Mapping[str, Any] = {"zip": "zip_bytes", "raw": "raw_bytes", "latency": "latency_ms"}
 _EXPORT_HELP = (
     "Write a variant's .tflite file; or a bundle (zip) of the file, a C header, its front-end, "
     "golden inputs, a script that checks them, all figures, a model card and how to make it again."
@@ -112,6 +124,69 @@ def _run(options: argparse.Namespace) -> int:
             listener=listener,
         )
     return 1 if summary.failed else 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from edac_core.studies.search import (  # noqa: PLC0415 - Dask takes a second to import
+        SUFFIX,
+        search,
+    )
+    from edac_core.studies.select import Limits  # noqa: PLC0415 - so does SciPy
+
+    plan = load_plan(options.plan)
+    limits = Limits(
+        auc_drop=options.max_auc_drop,
+        zip_bytes=_bytes(options.max_zip_kb),
+        raw_bytes=_bytes(options.max_raw_kb),
+        latency_ms=options.max_latency_ms,
+    )
+    with (
+        _termination_interrupts(),
+        libraries_write_to(run_folder(options.cache, plan.name + SUFFIX) / LOG_FILE) as screen,
+        reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
+    ):
+        found = search(
+            plan,
+            cache=options.cache,
+            trials=options.trials,
+            limits=limits,
+            minimise=_MINIMISED[options.minimise],
+            seed=options.seed,
+            workers=options.workers,
+            listener=listener,
+        )
+    _show_found(found, options)
+    return 0
+
+
+def _bytes(kilobytes: float | None) -> float | None:
+    return None if kilobytes is None else kilobytes * 1e3
+
+
+def _show_found(found: Any, options: argparse.Namespace) -> None:
+    rows = [
+        {
+            "recipe": one.recipe,
+            "precision": one.precision,
+            "validation_auc": one.validation_auc,
+            "auc_drop": one.auc_drop,
+            "zip_kb": one.zip_bytes / 1e3,
+            "raw_kb": one.raw_bytes / 1e3,
+            "latency_ms": one.latency_ms,
+        }
+        for one in found.front
+    ]
+    if rows or options.json or options.csv:
+        _show(pd.DataFrame(rows), options)
+    if not (options.json or options.csv):
+        within = "" if rows else " and none is within the limits"
+        _say(
+            {},
+            f"{found.candidates} variants measured{within}, {len(found.refused)} refused. All of "
+            f"them: edac table {found.study}; how the search went: optuna-dashboard "
+            f"{found.storage}",
+            options,
+        )
 
 
 @contextlib.contextmanager
@@ -337,6 +412,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=_positive, help="worker processes (default: one a core)")
     run.add_argument("--scheduler", help="address of a Dask scheduler, such as tcp://host:8786")
 
+    _add_search(commands)
+
     _command(commands, "status", _status, "list the studies and how far they are")
 
     table = _command(commands, "table", _table, "print all variants of a study")
@@ -368,6 +445,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_search(commands: Any) -> None:
+    search = _command(commands, "search", _search, "search recipes for the best compromises")
+    search.description = _SEARCH_HELP
+    search.add_argument("plan", type=Path, help="a TOML file with one network")
+    search.add_argument("--trials", type=_positive, required=True, help="recipes to try")
+    search.add_argument("--minimise", choices=list(_MINIMISED), default="zip", help="default: zip")
+    search.add_argument("--max-zip-kb", type=_limit, help="zipped file")
+    search.add_argument("--max-raw-kb", type=_limit, help="file as it is")
+    search.add_argument("--max-latency-ms", type=_limit, help="of one recording on this machine")
+    search.add_argument("--max-auc-drop", type=_limit, help="below the float32 network")
+    search.add_argument("--seed", type=_seed, default=0, help="seeds the proposals (default: 0)")
+    search.add_argument("--workers", type=_positive, help="worker processes (default: one a core)")
+
+
 def _command(commands: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(command=command)
@@ -382,4 +473,18 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 0")
+    return value
+
+
+def _limit(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number that is at least 0")
     return value

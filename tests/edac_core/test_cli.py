@@ -16,6 +16,9 @@ import stored
 from edac_core import __version__, cli
 from edac_core.cli import main
 from edac_core.locations import SHIPPED
+from edac_core.studies import search as searching
+from edac_core.studies.search import Candidate, Found
+from edac_core.studies.select import Limits
 
 PLAN = """
 name = "study"
@@ -50,6 +53,83 @@ def test_version(capsys):
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.strip() == __version__
+
+
+def candidate(recipe, size):
+    return Candidate(
+        recipe=recipe, precision="int8", validation_auc=0.75, auc_drop=0.01, zip_bytes=size,
+        raw_bytes=3 * size, latency_ms=0.5,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def searched(monkeypatch, tmp_path):
+    """A search that finds what a test says; it returns what it was asked."""
+    (tmp_path / "plan.toml").write_text(PLAN)
+    asked = {"front": (candidate("width:0.99", 9000.0), candidate("qat", 20000.0))}
+
+    def search(plan, **options):
+        asked.update(options, plan=plan.name)
+        return Found(
+            study="study-search", storage="sqlite:///x.sqlite", candidates=6, front=asked["front"],
+            refused={("qat", "float32"): "no"},
+        )  # fmt: skip
+
+    monkeypatch.setattr(searching, "search", search)
+    return asked
+
+
+def search_with(tmp_path, *arguments):
+    arguments = ["--trials", "4", *arguments, "--cache", str(tmp_path)]
+    return main(["search", str(tmp_path / "plan.toml"), *arguments])
+
+
+def test_search_hands_limits_and_sizes_on(searched, tmp_path):
+    limits = ["--max-zip-kb", "50", "--max-latency-ms", "2.5", "--max-auc-drop", "0.02"]
+    assert search_with(tmp_path, *limits, "--minimise", "raw", "--seed", "7") == 0
+    assert searched["limits"] == Limits(zip_bytes=50_000, latency_ms=2.5, auc_drop=0.02)
+    assert (searched["minimise"], searched["seed"], searched["trials"]) == ("raw_bytes", 7, 4)
+
+
+def test_search_prints_the_front(searched, tmp_path, capsys):
+    assert search_with(tmp_path) == 0
+    heading, first, second, sentence = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        "recipe", "precision", "validation_auc", "auc_drop", "zip_kb", "raw_kb", "latency_ms"
+    ]  # fmt: skip
+    assert first.split() == ["width:0.99", "int8", "0.75", "0.01", "9", "27", "0.5"]
+    assert second.split()[0] == "qat"
+    assert "6 variants measured, 1 refused" in sentence
+    assert "edac table study-search" in sentence
+    assert "optuna-dashboard sqlite:///x.sqlite" in sentence
+
+
+def test_search_prints_data_alone_when_asked_for_data(searched, tmp_path, capsys):
+    assert search_with(tmp_path, "--json") == 0
+    assert [row["recipe"] for row in json.loads(capsys.readouterr().out)] == ["width:0.99", "qat"]
+
+
+def test_search_says_that_nothing_is_within_the_limits(searched, tmp_path, capsys):
+    searched["front"] = ()
+    assert search_with(tmp_path) == 0
+    (sentence,) = capsys.readouterr().out.splitlines()
+    assert "none is within the limits" in sentence
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--max-zip-kb", "-1"), ("--max-auc-drop", "nan"), ("--trials", "0"), ("--seed", "-1")],
+)
+def test_search_refuses_impossible_options(searched, tmp_path, capsys, option):
+    with pytest.raises(SystemExit):
+        search_with(tmp_path, *option)
+    assert option[1] in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_search_of_a_plan_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    status, error = fails(capsys, "search", tmp_path / "no.toml", "--trials", 1)
+    assert status == 2
+    assert "no.toml cannot be read" in error
 
 
 def test_status_counts_jobs(cache, capsys):

@@ -48,23 +48,22 @@ _TABLE_COLUMNS = (
     ("auc", "auc", "{:.3f}"),
     ("±", "auc_half_width", "{:.3f}"),
     ("diff", "auc_difference", "{:+.3f}"),
-    ("diff_low", "auc_difference_low", "{:+.3f}"),
-    ("diff_high", "auc_difference_high", "{:+.3f}"),
+    ("±diff", "difference_half_width", "{:.3f}"),
     ("uar", "uar", "{:.3f}"),
     ("zip_MiB", "zip_mib", "{:.2f}"),
     ("zero_%", "zero_percent", "{:.1f}"),
-    ("latency_ms", "latency_ms", "{:.2f}"),
+    ("ms", "latency_ms", "{:.2f}"),
     ("mcnemar_p", "mcnemar_p", "{:.2g}"),
 )
 _TABLE_HELP = (
-    "Print the variants of a study, a row each. auc stands with half its 95 % interval (DeLong), "
-    "diff is the AUC less that of the float32 baseline of the same run, with its paired 95 % "
-    "interval (DeLong); "
-    "uar is at the variant's own threshold; zip_MiB is the zipped file in units of 2^20 bytes; "
-    "zero_% is the share of the weights that are zero; mcnemar_p compares its decisions with those "
-    "of the unpruned float32 network of the same run. --csv and --json print all columns: "
-    "intervals, sensitivity, specificity, thresholds, discordant counts, calibration error, number "
-    "of different scores, sizes in bytes and MiB, numbers of weights, latencies, digests."
+    "Print the variants of a study, a row each. auc stands with half its 95 % interval (DeLong); "
+    "diff is the AUC less that of the float32 baseline of the same run, with half its paired 95 % "
+    "interval (DeLong); uar is at the variant's own threshold; zip_MiB is the zipped file in units "
+    "of 2^20 bytes; zero_% is the share of the weights that are zero; ms is the median latency; "
+    "mcnemar_p compares its decisions with those of the unpruned float32 network of the same run. "
+    "--csv and --json print all columns: intervals, sensitivity, specificity, thresholds, "
+    "discordant counts, calibration error, number of different scores, sizes in bytes and MiB, "
+    "numbers of weights, latencies, digests."
 )
 _SEARCH_HELP = (
     "Try recipes on the network and the data of a plan, or go on with it, and print the best "
@@ -233,7 +232,10 @@ def _table(options: argparse.Namespace) -> int:
 
 def _for_people(table: pd.DataFrame) -> pd.DataFrame:
     """Choose and write the columns that a terminal has room for."""
-    table = table.assign(auc_half_width=(table["auc_high"] - table["auc_low"]) / 2)
+    table = table.assign(
+        auc_half_width=(table["auc_high"] - table["auc_low"]) / 2,
+        difference_half_width=(table["auc_difference_high"] - table["auc_difference_low"]) / 2,
+    )
     return pd.DataFrame(
         {
             heading: ["-" if pd.isna(value) else written.format(value) for value in table[column]]

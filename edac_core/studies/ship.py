@@ -37,12 +37,19 @@ _DROP_THE_REST = (
 Choice = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
+_SMALL_BYTES = 120e3
+
+
 def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:
-    """Choose the baselines and all int8 variants of each network's first run."""
+    """Choose of each network's first run the baselines, all int8 variants, and whatever is small.
+
+    Small is what a microcontroller's flash has room for many times over.
+    """
     keys = ["model", "split_seed", "training_seed"]
     first = variants[keys].sort_values(keys).drop_duplicates("model")
     in_first = variants[keys].merge(first, how="left", indicator="found")["found"].eq("both")
-    wanted = (variants["method"] == "none") | (variants["precision"] == "int8")
+    small = variants["raw_bytes"] <= _SMALL_BYTES
+    wanted = (variants["method"] == "none") | (variants["precision"] == "int8") | small
     return wanted & in_first.set_axis(variants.index)
 
 

@@ -98,9 +98,9 @@ def test_the_page_has_tables_claims_and_doubts(shipped):
     assert not test.warning
     text = words(test)
     assert [line for line in text.splitlines() if line.startswith("####")] == [
-        "#### Published tables", "#### Claims", "#### What to read them by", "##### Signed zeros",
-        "##### int8 alone", "##### Augmented test set", "##### Levels that go on from each other",
-        "##### Speed",
+        "#### Published tables", "#### Past the papers", "#### Claims",
+        "#### What to read them by", "##### Signed zeros", "##### int8 alone",
+        "##### Augmented test set", "##### Levels that go on from each other", "##### Speed",
     ]  # fmt: skip
     assert "EDAC, table 4: CNN, polynomial" in text
     assert len(test.dataframe[0].value) == 17 * 3

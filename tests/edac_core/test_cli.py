@@ -185,9 +185,9 @@ def test_table_fits_a_terminal(filled, split, cache, capsys):
     assert max(len(line) for line in (heading, *lines)) <= 120
     assert heading.split() == [
         "model", "protocol", "method", "sparsity", "precision", "split", "seed", "auc", "±",
-        "uar", "zip_MiB", "zero_%", "latency_ms", "mcnemar_p",
+        "diff", "±diff", "uar", "zip_MiB", "zero_%", "ms", "mcnemar_p",
     ]  # fmt: skip
-    assert all(len(line.split()) == 14 for line in lines)
+    assert all(len(line.split()) == 16 for line in lines)
     assert lines[0].split()[:7] == ["cnn", "clean", "none", "0", "float16", "1", "1234"]
 
 

@@ -121,7 +121,8 @@ def test_a_network_that_does_not_fit_is_a_sentence(change, sentence):
     definition = EXAMPLE.read_text().replace(*change)
     job = Job(
         model="tiny_net", definition=definition, protocol="clean", split_seed=0, training_seed=1,
-        epochs=1, batch_size=8, precisions=("float32",),
+        epochs=1, training_epochs=1, batch_size=8, training_batch_size=8,
+        precisions=("float32",),
     )  # fmt: skip
     features = Examples(np.zeros((8, 302, 15, 1), np.float32), np.arange(8) % 2)
     record = SplitRecord("key", 0, pd.DataFrame())

@@ -13,9 +13,11 @@ from edac_core.measure.size import size_of
 from edac_core.runtime import Variant
 from edac_core.studies.jobs import expand
 from edac_core.studies.plan import load_plan, parse_plan
+from edac_core.studies.select import summarise
 from edac_core.studies.store import Store
+from edac_core.studies.targets import AUC_DROP, TARGETS, nearest
 
-MOST_BYTES = 40e6
+MOST_BYTES = 45e6
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,24 @@ def test_shipped_files_give_the_stored_scores_to_the_real_recordings(store, vari
         features = extract(rows, frontend=get_frontend("mfcc"), cache=None, workers=1)
         scores = Variant(store.model(row.sha256)).score(features)
         np.testing.assert_allclose(scores, stored["score"], atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "files"), [("cnn-smaller", True), ("dense-smaller", False)])
+def test_the_studies_of_other_methods_are_their_plans_run_to_the_end(store, name, files):
+    plan = load_plan(PROJECT / "plans" / f"{name}.toml")
+    study = store.studies().set_index("name").loc[name]
+    assert parse_plan(study["plan"]) == plan
+    assert len(store.jobs(name)) == sum(len(family.jobs) for family in expand(plan))
+    variants = store.variants(name)
+    made = len(variants) + len(store.refusals(name))
+    assert made == len(store.jobs(name)) * len(plan.compression.precisions)
+    assert variants["latency_ms"].notna().all()
+    assert variants["has_model"].any() == files
+
+
+def test_a_variant_gets_past_all_three_targets_of_the_cnn(store):
+    figures = store.figures("cnn-smaller")
+    summary = summarise(figures)
+    found = nearest(summary, figures, TARGETS[0], overlap=(575, 192))
+    assert found.share >= 1
+    assert found.difference.difference >= -AUC_DROP

@@ -30,13 +30,18 @@ def two_runs(filled, split):
 
 
 def test_rows_come_whole_and_files_as_chosen(two_runs, tmp_path):
-    size = ship(["shipped"], source=two_runs.folder, target=tmp_path / "out")
+    size = ship(
+        ["shipped"],
+        source=two_runs.folder,
+        target=tmp_path / "out",
+        choose=lambda variants: (variants["split_seed"] == 1) & (variants["precision"] == "int8"),
+    )
     copy = Store(tmp_path / "out", readonly=True)
     before, after = two_runs.variants("shipped"), copy.variants("shipped")
     pd.testing.assert_frame_equal(before.drop(columns="has_model"), after.drop(columns="has_model"))
     shipped = after[after["has_model"]]
     chosen = shipped[["method", "split_seed", "precision"]].itertuples(index=False, name=None)
-    assert set(chosen) == {("none", 1, "float32"), ("none", 1, "int8"), ("constant", 1, "int8")}
+    assert set(chosen) == {("none", 1, "int8"), ("constant", 1, "int8")}
     assert copy.model(shipped.iloc[0]["sha256"])
     assert len(copy.scores(after["key"].iloc[-1])) == 14
     assert size == sum(f.stat().st_size for f in (tmp_path / "out").rglob("*") if f.is_file())
@@ -73,14 +78,18 @@ def test_an_unfinished_study_is_refused_and_nothing_is_replaced(two_runs, tmp_pa
     assert (target / "kept").exists()
 
 
-def test_the_first_run_is_chosen_for_each_model():
+def test_of_each_models_first_run_come_baselines_int8_and_whatever_is_small():
     variants = pd.DataFrame(
-        {
-            "model": ["a", "a", "b", "b"],
-            "split_seed": [2, 1, 1, 1],
-            "training_seed": [1, 2, 3, 3],
-            "method": ["none"] * 3 + ["constant"],
-            "precision": ["float32"] * 4,
-        }
+        [
+            ("a", 2, 1, "none", "float32", 9e6),
+            ("a", 1, 2, "none", "float32", 9e6),
+            ("a", 1, 2, "constant", "float32", 9e6),
+            ("a", 1, 2, "width", "float32", 9e4),
+            ("a", 2, 1, "width", "float32", 9e4),
+            ("a", 1, 2, "constant", "int8", 2e6),
+            ("b", 1, 3, "none", "float32", 9e6),
+        ],
+        columns=["model", "split_seed", "training_seed", "method", "precision", "raw_bytes"],
     )
-    assert first_run_of_each_model(variants).tolist() == [False, True, True, False]
+    chosen = [False, True, False, True, False, True, True]
+    assert first_run_of_each_model(variants).tolist() == chosen

@@ -121,6 +121,7 @@ def content() -> dict[str, Any]:
         "seeds": _whole_numbers("Training seeds", state["plan_seeds"]),
         "epochs": state["plan_epochs"],
         "patience": state["plan_patience"],
+        "batch_size": state["plan_batch_size"],
     }
     compression = {
         "schedules": list(state["plan_schedules"]),
@@ -207,6 +208,7 @@ def _values(plan: Plan) -> dict[str, Any]:
         "plan_seeds": _listed(plan.training.seeds),
         "plan_epochs": plan.training.epochs,
         "plan_patience": plan.training.patience,
+        "plan_batch_size": plan.training.batch_size,
         "plan_schedules": list(plan.compression.schedules),
         "plan_methods": list(plan.compression.methods),
         "plan_recipes": _settings(plan.compression.recipes),
@@ -309,6 +311,10 @@ def _draw_more() -> None:
         st.number_input(
             "Patience", 1, 10_000, None, key="plan_patience", placeholder="paper's",
             help="Epochs without a lower validation loss after which a baseline stops.",
+        )  # fmt: skip
+        st.number_input(
+            "Batch size", 1, 100_000, None, key="plan_batch_size", placeholder="paper's",
+            help="Recordings a step when a network is trained from scratch.",
         )  # fmt: skip
         st.segmented_control(
             "Levels start from", STARTS, key="plan_start", required=True,

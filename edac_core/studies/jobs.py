@@ -236,8 +236,8 @@ def _baseline(plan: Plan, spec: ModelSpec, shared: Mapping[str, Any]) -> Job:
         epochs=plan.training.epochs or spec.epochs,
         training_epochs=plan.training.epochs or spec.epochs,
         patience=plan.training.patience or spec.patience,
-        batch_size=spec.batch_size,
-        training_batch_size=spec.batch_size,
+        batch_size=plan.training.batch_size or spec.batch_size,
+        training_batch_size=plan.training.batch_size or spec.batch_size,
         **shared,
     )
 

@@ -66,6 +66,7 @@ class Training:
     seeds: tuple[int, ...] = (1234,)
     epochs: int | None = None
     patience: int | None = None
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,6 +379,7 @@ def _check_positive(plan: Plan) -> None:
     numbers = {
         "epochs in [training]": plan.training.epochs,
         "patience in [training]": plan.training.patience,
+        "batch_size in [training]": plan.training.batch_size,
         "epochs in [compression]": plan.compression.epochs,
         "frequency in [compression]": plan.compression.frequency,
         "latency_calls": plan.latency_calls,

@@ -5,13 +5,13 @@ from edac_core.studies.jobs import expand, job_keys, training_key
 from edac_core.studies.plan import parse_plan
 
 
-def plan(**compression):
+def plan(*, training=None, **compression):
     return parse_plan(
         {
             "name": "tiny",
             "title": "Tiny",
             "data": {"dataset": "synthetic", "split_seeds": [1, 2]},
-            "training": {"models": ["cnn"], "seeds": [5, 6, 7]},
+            "training": {"models": ["cnn"], "seeds": [5, 6, 7], **(training or {})},
             "compression": {"sparsities": [0.5, 0.9], **compression},
         }
     )
@@ -43,6 +43,14 @@ def test_the_papers_recipe_fills_what_the_plan_leaves_open():
     assert (family.baseline.epochs, family.baseline.patience) == (200, 10)
     assert {level.epochs for level in levels(family)} == {10}
     assert {level.frequency for level in levels(family)} == {1, 100}
+
+
+def test_a_plans_batch_size_is_that_of_training_from_scratch():
+    family = expand(plan(training={"batch_size": 8}, methods=["width"]))[0]
+    assert family.baseline.batch_size == 8
+    assert {job.training_batch_size for job in family.jobs} == {8}
+    assert {level.batch_size for level in levels(family)} == {32}
+    assert family.baseline != expand(plan())[0].baseline
 
 
 def test_other_data_gives_other_keys():

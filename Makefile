@@ -6,13 +6,16 @@ PORT ?= 8501
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: app test lint types bench screenshots clean
+.PHONY: app test soak lint types bench screenshots clean
 
 app: $(INSTALLED)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: $(INSTALLED_DEV) lint types
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+
+soak: $(INSTALLED_DEV)
+	timeout 3600 $(BIN)/python -m pytest -m nightly
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .

@@ -6,18 +6,12 @@ Of the shipped study and of one of 100,000 made-up variants; each run has a serv
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +19,7 @@ from rich.table import Table
 
 from benchmarks import made_up
 from benchmarks.contest import Say, answer, take_turns
-from edac_core.locations import CACHE_VARIABLE, PROJECT
+from tools.server import serving
 
 VARIANTS = 100_000
 MOVES = 10
@@ -84,39 +78,10 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as empty:
         cache = options.folder if options.study == "large" else Path(empty)
-        with _serving(cache) as (process, url):
-            timed = _browse(f"{url}/{_STUDIES[options.study]}", process.pid)
-            answer(timed | _process(process.pid))
+        with serving(cache, log=Path(empty, "server.log")) as server:
+            timed = _browse(f"{server.url}/{_STUDIES[options.study]}", server.pid)
+            answer(timed | _process(server.pid))
     return 0
-
-
-@contextlib.contextmanager
-def _serving(cache: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the dashboard with a cache of its own."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-         "--server.headless", "true"],
-        cwd=PROJECT, env={**os.environ, CACHE_VARIABLE: str(cache)}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url)
-        yield process, url
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(url: str) -> None:
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health"):  # noqa: S310 - our own server
-            return
-        time.sleep(0.05)
-    raise TimeoutError(f"The server at {url} does not answer.")
 
 
 def _browse(url: str, server: int) -> dict[str, Any]:

@@ -6,17 +6,13 @@ import argparse
 import contextlib
 import io
 import itertools
-import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,7 +21,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from dashboard import frame
-from edac_core.locations import CACHE_VARIABLE, PROJECT
+from edac_core.locations import PROJECT
+from tools.server import serving
 
 IMAGES = PROJECT / "docs" / "images"
 FIRST_PAGE = "tradeoffs"
@@ -43,7 +40,6 @@ STILL_SECONDS = 3.0
 
 _LOOK_EVERY_MS = 500
 _COLOURS = (256, 128, 64, 32)
-_START_SECONDS = 60
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
           "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
 
@@ -97,9 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside, sync_playwright() as playwright:
         cache = options.cache or Path(aside, "cache")
-        with serving(cache, log=Path(aside, "server.log")) as url:
+        with serving(cache, log=Path(aside, "server.log")) as server:
             browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
-            problems = [make(shot, browser, url=url, out=options.out) for shot in wanted]
+            problems = [make(shot, browser, url=server.url, out=options.out) for shot in wanted]
             browser.close()
     return 1 if any(problems) else 0
 
@@ -183,57 +179,6 @@ def encode(png: bytes, *, heaviest: int = HEAVIEST) -> bytes:
         if len(data) <= heaviest:
             break
     return data
-
-
-@contextlib.contextmanager
-def serving(cache: Path, *, log: Path) -> Iterator[str]:
-    """Run the dashboard on a free port.
-
-    Parameters
-    ----------
-    cache
-        Folder of its studies of this machine, beside the shipped ones.
-    log
-        File for what it prints.
-
-    Yields
-    ------
-    str
-        Its address.
-    """
-    url, command = _address_and_command()
-    with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603 - our own app
-            command, cwd=PROJECT, env={**os.environ, CACHE_VARIABLE: str(cache)},
-            stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            _wait_for(url, process, log=log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(_START_SECONDS)
-
-
-def _address_and_command() -> tuple[str, list[str]]:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-               "--server.headless", "true"]  # fmt: skip
-    return f"http://127.0.0.1:{port}", command
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], *, log: Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"{url}/_stcore/health"),  # noqa: S310 - our own server
-        ):
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"The dashboard does not start: {log.read_text('utf-8', 'replace')}")
 
 
 def _stretch(page: Page, shot: Shot) -> str:

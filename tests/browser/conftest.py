@@ -1,20 +1,14 @@
 """A real server and a real browser: Debian's Chromium, driven by Playwright."""
 
-import contextlib
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-PROJECT = Path(__file__).parents[2]
+from tools.server import serving
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
     "--no-sandbox",
@@ -39,54 +33,12 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(skip)
 
 
-def free_port():
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def serving(cache, log):
-    """Run the app as `streamlit run app.py` does, with a cache of its own; yield its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-               "--server.headless", "true"]  # fmt: skip
-    environment = {**os.environ, "EDAC_CACHE_DIR": str(cache)}
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=file, stderr=subprocess.STDOUT
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url, process, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_for(url, process, log):
-    for _ in range(600):
-        if process.poll() is not None:
-            pytest.fail(f"The server ended: {log.read_text()}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health"):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"The server does not answer: {log.read_text()}")
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The address of a server that shows the shipped studies and has an empty cache."""
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder / "cache", folder / "server.log") as url:
-        yield url
-
-
-@pytest.fixture
-def serve():
-    """Give tests `serving`, for servers of their own: with serve(cache, log) as url."""
-    return serving
+    with serving(folder / "cache", log=folder / "server.log") as running:
+        yield running.url
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tools.server import serving
+
 TRAINING_MS = 300_000
 PLAN = {
     "Name": "tiny",
@@ -37,10 +39,10 @@ def fill(page, settle):
     expect(page.get_by_test_id("stMain")).to_contain_text("2 jobs")
 
 
-def test_a_study_is_started_stopped_and_resumed(page, browser, serve, settle, tmp_path):
+def test_a_study_is_started_stopped_and_resumed(page, browser, settle, tmp_path):
     cache = tmp_path / "cache"
-    with serve(cache, tmp_path / "first.log") as url:
-        page.goto(f"{url}/run")
+    with serving(cache, log=tmp_path / "first.log") as running:
+        page.goto(f"{running.url}/run")
         settle(page)
         fill(page, settle)
         with page.expect_download() as download:
@@ -51,11 +53,11 @@ def test_a_study_is_started_stopped_and_resumed(page, browser, serve, settle, tm
         expect(button(page, "Run study")).to_be_disabled()
 
     # The server has ended; the run goes on, and another one shows it to everybody.
-    with serve(cache, tmp_path / "second.log") as url:
-        page.goto(f"{url}/run")
+    with serving(cache, log=tmp_path / "second.log") as running:
+        page.goto(f"{running.url}/run")
         context = browser.new_context()
         other = context.new_page()
-        other.goto(f"{url}/run")
+        other.goto(f"{running.url}/run")
         for each in (page, other):
             expect(run_of(each)).to_contain_text("A tiny study")
             expect(run_of(each)).to_contain_text("0 of 2 jobs finished", timeout=TRAINING_MS)

@@ -1,0 +1,161 @@
+"""Many sessions of one server at once."""
+
+import asyncio
+import contextlib
+import io
+import random
+import re
+import statistics
+import time
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from edac_core.audio import SAMPLE_RATE
+from edac_core.datasets.synthetic import synthesize
+from tools.crowd import Visitor
+from tools.server import serving
+
+COMPARE = "compare?study=cnn&model=cnn&run=1&compared=int8-none-0~int8-polynomial-90"
+UPLOADER = "A cough as wav, flac, mp3, ogg, webm, m4a"
+SESSIONS, SECONDS = 50, 120
+UPLOADING = 5
+READING_SECONDS = 6.0
+FURTHER_CYCLES = 500
+MB = 1e6
+
+
+@pytest.fixture
+def server(tmp_path):
+    with serving(tmp_path / "cache", log=tmp_path / "server.log") as running:
+        yield running
+
+
+def cough(seed, *, tail=0):
+    """A WAV file; bytes after its end make it another file with the same sound."""
+    file = io.BytesIO()
+    soundfile.write(file, synthesize(seed % 2, seed=seed), SAMPLE_RATE, "PCM_16", format="WAV")
+    return file.getvalue() + bytes(tail)
+
+
+def said(visitor):
+    return sorted({text for text in visitor.texts if "call this" in text or "calls it" in text})
+
+
+async def answer_to(visitor, seed, *, tail):
+    await visitor.upload(UPLOADER, f"cough {seed}.wav", cough(seed, tail=tail))
+    assert visitor.errors == []
+    return said(visitor)
+
+
+@contextlib.asynccontextmanager
+async def comparing(url):
+    async with Visitor(url, COMPARE) as visitor:
+        await visitor.choose("Recording from", "Upload")
+        yield visitor
+
+
+def test_sessions_at_once_hear_what_each_would_hear_alone(server):
+    async def compare():
+        async with contextlib.AsyncExitStack() as stack:
+            visitors = [await stack.enter_async_context(comparing(server.url)) for _ in range(4)]
+            together = await asyncio.gather(
+                *(answer_to(visitor, seed, tail=2) for seed, visitor in enumerate(visitors))
+            )
+            alone = [await answer_to(visitors[0], seed, tail=4) for seed in range(4)]
+            return together, alone
+
+    together, alone = asyncio.run(compare())
+    assert together == alone
+    assert all(together)
+    assert len({tuple(answer) for answer in together}) > 1
+
+
+def test_sliders_of_sessions_at_once_do_not_move_each_other(server):
+    async def slide(position):
+        async with Visitor(server.url) as visitor:
+            for step in (0, 1, position):
+                await visitor.slide("Sparsity", step)
+            assert visitor.errors == []
+            return visitor.query, visitor.widget("slider", "Sparsity").proto.options[position]
+
+    async def slide_all():
+        return await asyncio.gather(*(slide(position) for position in range(2, 8)))
+
+    found = asyncio.run(slide_all())
+    for query, option in found:
+        level = re.search(r"sparsity=([0-9.]+)", query)[1]
+        assert f"{float(level):g} %" == option.replace("\N{NO-BREAK SPACE}", " ")
+    assert len({query for query, _ in found}) == 6
+
+
+async def read(chance):
+    await asyncio.sleep(chance.expovariate(1 / READING_SECONDS))
+
+
+async def move_sliders(url, chance, end):
+    taken = []
+    async with Visitor(url) as visitor:
+        while time.monotonic() < end:
+            await read(chance)
+            taken.append(await visitor.slide("Sparsity", chance.randrange(16)))
+        return taken, visitor.errors
+
+
+async def score_uploads(url, chance, end):
+    taken = []
+    async with comparing(url) as visitor:
+        while time.monotonic() < end:
+            await read(chance)
+            data = cough(chance.randrange(1000))
+            taken.append(await visitor.upload(UPLOADER, "cough.wav", data))
+        return taken, visitor.errors
+
+
+def memory(server):
+    """Return the bytes that the server and its workers hold."""
+    process = psutil.Process(server.pid)
+    family = [process, *process.children(recursive=True)]
+    return sum(each.memory_info().rss for each in family)
+
+
+async def crowd(url, *, seconds):
+    end = time.monotonic() + seconds
+    tasks = [
+        (score_uploads if number < UPLOADING else move_sliders)(url, random.Random(number), end)
+        for number in range(SESSIONS)
+    ]
+    return await asyncio.gather(*tasks)
+
+
+async def slide_on(url, *, cycles):
+    async with Visitor(url) as visitor:
+        for cycle in range(cycles):
+            await visitor.slide("Sparsity", cycle % 16)
+        return visitor.errors
+
+
+@pytest.mark.nightly
+def test_fifty_sessions_are_answered_and_leave_nothing_behind(server, record_property):
+    found = asyncio.run(crowd(server.url, seconds=SECONDS))
+    assert [errors for _, errors in found if errors] == []
+    uploads = [seconds for taken, _ in found[:UPLOADING] for seconds in taken]
+    moves = [seconds for taken, _ in found[UPLOADING:] for seconds in taken]
+    before = memory(server)
+    assert asyncio.run(slide_on(server.url, cycles=FURTHER_CYCLES)) == []
+    after = memory(server)
+    figures = {
+        "moves": len(moves),
+        "median move": statistics.median(moves),
+        "p95 of moves": np.quantile(moves, 0.95),
+        "uploads": len(uploads),
+        "p95 of uploads": np.quantile(uploads, 0.95),
+        "MB before": before / MB,
+        "MB after": after / MB,
+    }
+    for name, figure in figures.items():
+        record_property(name, f"{figure:.3f}")
+    assert np.quantile([*moves, *uploads], 0.95) < 1.5
+    assert after < 1.1 * before

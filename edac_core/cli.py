@@ -1,4 +1,4 @@
-"""The command line: ``edac run | search | status | table | export | data``.
+"""The command line: ``edac run | search | sensitivity | status | table | export | data``.
 
 It is also ``python -m edac_core``.
 """
@@ -35,6 +35,7 @@ from edac_core.studies.store import Store
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+SENSITIVITY_LOG = "sensitivity.log"
 
 # What people see of a study's table: heading, column and how a figure is written.
 _TABLE_COLUMNS = (
@@ -71,6 +72,12 @@ _SEARCH_HELP = (
     "or in AUC without losing in the other. All figures are means over the plan's runs; "
     "validation_auc, and auc_drop below the unpruned float32 network, are of the validation set, "
     "never the test set. kB are 1,000 bytes. The variants are in the study NAME-search."
+)
+_SENSITIVITY_HELP = (
+    "Measure how much each layer of a study's baselines minds being pruned and rounded: one "
+    "layer at a time, by magnitude, with no fine-tuning, on validation recordings. What is known "
+    "is not measured again. It prints the change of validation AUC by sparsity (%); --csv and "
+    "--json print all columns: AUC and loss before and after, numbers of weights and recordings."
 )
 _MINIMISED: Mapping[str, Any] = {"zip": "zip_bytes", "raw": "raw_bytes", "latency": "latency_ms"}
 _EXPORT_HELP = (
@@ -186,6 +193,45 @@ def _show_found(found: Any, options: argparse.Namespace) -> None:
             f"{found.storage}",
             options,
         )
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    from edac_core.studies.sensitivity import (  # noqa: PLC0415 - SciPy takes a second to import
+        measure_sensitivities,
+    )
+
+    quiet = options.quiet or options.json or options.csv
+    with (
+        _termination_interrupts(),
+        libraries_write_to(options.cache / SENSITIVITY_LOG) as screen,
+        reporter(quiet=quiet, as_json=False, screen=screen) as listener,
+    ):
+        measure_sensitivities(
+            options.study,
+            cache=options.cache,
+            model=options.model,
+            workers=options.workers or os.cpu_count() or 1,
+            listener=listener,
+        )
+    with contextlib.closing(Store(options.cache, readonly=True, live=True)) as store:
+        found = store.sensitivities(options.study)
+    chosen = found if options.model is None else found[found["model"] == options.model]
+    _show(chosen if options.csv or options.json else _by_sparsity(chosen), options)
+    return 0
+
+
+def _by_sparsity(found: pd.DataFrame) -> pd.DataFrame:
+    """Write changes of AUC, a row a layer and a column a sparsity."""
+    rows = {"model": "model", "split_seed": "split", "training_seed": "seed",
+            "precision": "precision", "layer": "layer", "weights": "weights"}  # fmt: skip
+    changes = found.rename(columns=rows).assign(
+        change=found["auc"] - found["auc_before"],
+        sparsity=[f"{100 * sparsity:g}" for sparsity in found["sparsity"]],
+    )
+    levels = changes["sparsity"].unique()
+    table = changes.pivot_table("change", list(rows.values()), "sparsity", sort=False)[levels]
+    # Adding zero takes the sign off what is rounded to zero.
+    return (table.round(3) + 0.0).map("{:+.3f}".format).reset_index().rename_axis(columns=None)
 
 
 @contextlib.contextmanager
@@ -415,6 +461,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--scheduler", help="address of a Dask scheduler, such as tcp://host:8786")
 
     _add_search(commands)
+
+    sensitivity = _command(
+        commands, "sensitivity", _sensitivity, "measure which layers of a study mind compression"
+    )
+    sensitivity.description = _SENSITIVITY_HELP
+    sensitivity.add_argument("study")
+    sensitivity.add_argument("--model", help="one network of the study (default: all)")
+    sensitivity.add_argument(
+        "--workers", type=_positive, help="worker processes (default: one a core)"
+    )
 
     _command(commands, "status", _status, "list the studies and how far they are")
 

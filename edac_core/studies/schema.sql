@@ -82,6 +82,21 @@ CREATE TABLE IF NOT EXISTS refusals (
   PRIMARY KEY (job, precision)
 ) WITHOUT ROWID;
 
+-- What a job's network is worth on validation recordings with one layer pruned and rounded.
+CREATE TABLE IF NOT EXISTS sensitivities (
+  job TEXT NOT NULL REFERENCES jobs (key),
+  layer TEXT NOT NULL,
+  weights INTEGER NOT NULL,
+  sparsity REAL NOT NULL,
+  precision TEXT NOT NULL,
+  auc REAL NOT NULL,
+  auc_before REAL NOT NULL,
+  loss REAL NOT NULL,
+  loss_before REAL NOT NULL,
+  recordings INTEGER NOT NULL,
+  PRIMARY KEY (job, layer, sparsity, precision)
+);
+
 CREATE TABLE IF NOT EXISTS groups (
   variant TEXT NOT NULL REFERENCES variants (key),
   "group" TEXT NOT NULL,

@@ -28,6 +28,7 @@ _DROP_THE_REST = (
     "DELETE FROM variants WHERE job NOT IN (SELECT key FROM jobs)",
     "DELETE FROM groups WHERE variant NOT IN (SELECT key FROM variants)",
     "DELETE FROM refusals WHERE job NOT IN (SELECT key FROM jobs)",
+    "DELETE FROM sensitivities WHERE job NOT IN (SELECT key FROM jobs)",
     "DELETE FROM trainings",
     "DELETE FROM latencies WHERE variant NOT IN (SELECT key FROM variants)",
     "DELETE FROM splits WHERE key NOT IN (SELECT split FROM jobs)",

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -93,6 +93,26 @@ class JobResult:
     weights: bytes | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """What a network is worth on its validation set with one layer pruned and rounded.
+
+    `weights` is how many prunable weights the layer has, `sparsity` the share of them that is set
+    to zero, `precision` how the others are rounded; `auc_before` and `loss_before` are those of
+    the whole network, `recordings` is the size of the validation set.
+    """
+
+    layer: str
+    weights: int
+    sparsity: float
+    precision: str
+    auc: float
+    auc_before: float
+    loss: float
+    loss_before: float
+    recordings: int
 
 
 @dataclass(frozen=True)
@@ -265,6 +285,14 @@ class Store:
                 "INSERT OR REPLACE INTO latencies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
 
+    def put_sensitivities(self, job: str, changes: Iterable[LayerChange]) -> None:
+        """Write what changes of single layers do to a job's network, layers in their order."""
+        with self._explained(), self._database:
+            self._database.executemany(
+                f"INSERT OR REPLACE INTO sensitivities VALUES ({', '.join('?' * 10)})",  # noqa: S608 - placeholders only
+                ((job, *_values(change)) for change in changes),
+            )
+
     # -- reading ---------------------------------------------------------------------------
 
     def studies(self) -> pd.DataFrame:
@@ -340,15 +368,31 @@ class Store:
         Columns: job, model, method, sparsity, protocol, split_seed, training_seed, precision,
         reason. A store that nobody has written to since there are refusals has none.
         """
-        known = "SELECT 1 FROM sqlite_master WHERE name = 'refusals'"
         found = pd.DataFrame(columns=["job", "precision", "reason"])
-        if len(self._query(known)):
+        if self._has_table("refusals"):
             found = self._query(
                 "SELECT job, precision, reason FROM refusals JOIN study_jobs USING (job) "
                 "WHERE study = ? ORDER BY job, precision",
                 (study,),
             )
         return self._configurations(study).drop(columns="number").merge(found, on="job")
+
+    def sensitivities(self, study: str) -> pd.DataFrame:
+        """Return what changes of single layers do to the baselines of a study.
+
+        Columns: job, model, method, sparsity_of_job, protocol, split_seed, training_seed, and
+        those of `LayerChange`; layers in the network's order. A store that nobody has written to
+        since this is measured has none.
+        """
+        found = pd.DataFrame(columns=["job", *(item.name for item in fields(LayerChange))])
+        if self._has_table("sensitivities"):
+            found = self._query(
+                "SELECT sensitivities.* FROM sensitivities JOIN study_jobs USING (job) "
+                "WHERE study = ? ORDER BY sensitivities.rowid",
+                (study,),
+            )
+        jobs = self._configurations(study).drop(columns="number")
+        return found.merge(jobs, on="job", suffixes=("", "_of_job"))
 
     def failures(self, study: str) -> pd.DataFrame:
         """Return job, config, reason and when of the jobs that failed."""
@@ -557,6 +601,10 @@ class Store:
                 f"The store in {self.folder} has schema version {found}, this program reads "
                 f"{SCHEMA_VERSION}; use the version that wrote it, or another --cache folder."
             )
+
+    def _has_table(self, name: str) -> bool:
+        """Say whether a store, which may be older than a table and is only read, has it."""
+        return len(self._query("SELECT 1 FROM sqlite_master WHERE name = ?", (name,))) > 0
 
     def _configurations(self, study: str) -> pd.DataFrame:
         """Return number, job and configuration of a study's finished jobs, by number."""

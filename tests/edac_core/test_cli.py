@@ -17,8 +17,10 @@ from edac_core import __version__, cli
 from edac_core.cli import main
 from edac_core.locations import SHIPPED
 from edac_core.studies import search as searching
+from edac_core.studies import sensitivity as measuring
 from edac_core.studies.search import Candidate, Found
 from edac_core.studies.select import Limits
+from edac_core.studies.store import LayerChange
 
 PLAN = """
 name = "study"
@@ -130,6 +132,53 @@ def test_search_of_a_plan_that_is_not_there_is_one_sentence(tmp_path, capsys):
     status, error = fails(capsys, "search", tmp_path / "no.toml", "--trials", 1)
     assert status == 2
     assert "no.toml cannot be read" in error
+
+
+def layer_change(layer, sparsity, auc, precision="float32"):
+    return LayerChange(layer, 12, sparsity, precision, auc, 0.75, 0.6, 0.5, 6)
+
+
+@pytest.fixture
+def layers_measured(filled, monkeypatch):
+    """Layers that are measured as soon as somebody asks; it returns what was asked."""
+    asked = {}
+
+    def measure(study, **options):
+        asked.update(options, study=study)
+        changes = [layer_change("dense", 0.0, 0.75), layer_change("dense", 0.9, 0.5),
+                   layer_change("conv", 0.0, 0.75), layer_change("conv", 0.9, 0.76)]  # fmt: skip
+        filled.put_sensitivities("job", changes)
+
+    monkeypatch.setattr(measuring, "measure_sensitivities", measure)
+    return asked
+
+
+def test_sensitivity_prints_changes_of_auc_by_layer_and_sparsity(layers_measured, cache, capsys):
+    assert main(["sensitivity", "study", "--model", "cnn", *cache]) == 0
+    heading, dense, conv = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        "model", "split", "seed", "precision", "layer", "weights", "0", "90"
+    ]  # fmt: skip
+    assert dense.split() == ["cnn", "1", "1234", "float32", "dense", "12", "+0.000", "-0.250"]
+    assert conv.split()[-3:] == ["12", "+0.000", "+0.010"]
+    assert (layers_measured["study"], layers_measured["model"]) == ("study", "cnn")
+
+
+def test_sensitivity_as_data_has_every_column(layers_measured, cache, capsys):
+    assert main(["sensitivity", "study", "--json", *cache]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 4
+    wanted = {"model", "split_seed", "training_seed", "layer", "weights", "sparsity", "precision",
+              "auc", "auc_before", "loss", "loss_before", "recordings"}  # fmt: skip
+    assert wanted <= set(rows[0])
+    assert main(["sensitivity", "study", "--csv", *cache]) == 0
+    assert len(list(csv.DictReader(capsys.readouterr().out.splitlines()))) == 4
+
+
+def test_sensitivity_of_a_study_that_is_not_there_is_one_sentence(cache, capsys):
+    status, error = fails(capsys, "sensitivity", "stduy", *cache)
+    assert status == 2
+    assert "There is no study 'stduy'" in error
 
 
 def test_status_counts_jobs(cache, capsys):

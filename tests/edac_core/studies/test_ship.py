@@ -1,10 +1,13 @@
+import contextlib
+import sqlite3
+
 import pandas as pd
 import pytest
 import stored
 
 from edac_core.errors import StoreError
 from edac_core.studies.ship import first_run_of_each_model, ship
-from edac_core.studies.store import Store
+from edac_core.studies.store import LayerChange, Store
 
 PRECISIONS = ("float32", "int8")
 
@@ -66,6 +69,18 @@ def test_other_studies_and_weights_stay_behind(two_runs, tmp_path):
     assert copy.weights("none1") is None
     assert two_runs.weights("none1") == b"npz"
     copy.close()
+
+
+def test_what_is_known_of_layers_comes_along(two_runs, tmp_path):
+    change = LayerChange("dense", 12, 0.9, "int8", 0.7, 0.75, 0.6, 0.5, 6)
+    for job in ("none1", "job"):
+        two_runs.put_sensitivities(job, [change])
+    ship(["shipped"], source=two_runs.folder, target=tmp_path / "out")
+    copy = Store(tmp_path / "out", readonly=True)
+    assert copy.sensitivities("shipped")["job"].tolist() == ["none1"]
+    copy.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "out" / Store.DATABASE)) as database:
+        assert database.execute("SELECT count(*) FROM sensitivities").fetchone() == (1,)
 
 
 def test_an_unfinished_study_is_refused_and_nothing_is_replaced(two_runs, tmp_path):

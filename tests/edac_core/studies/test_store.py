@@ -10,7 +10,7 @@ import stored
 from edac_core.errors import StoreError
 from edac_core.measure.latency import Latency
 from edac_core.studies import store as store_module
-from edac_core.studies.store import Store
+from edac_core.studies.store import LayerChange, Store
 
 SLOW, FAST = Latency(2.0, 3.0, 2.1, 200), Latency(1.0, 1.5, 1.1, 200)
 
@@ -264,6 +264,38 @@ def test_a_store_of_before_there_were_refusals_has_none(filled):
         database.execute("DROP TABLE refusals")
     database.close()
     assert filled.refusals("study").empty
+
+
+def changes(*layers, sparsity=0.9):
+    return [LayerChange(layer, 12, sparsity, "int8", 0.7, 0.75, 0.6, 0.5, 6) for layer in layers]
+
+
+def test_changes_of_layers_come_back_in_their_order(filled):
+    filled.put_sensitivities("job", changes("conv2", "conv1", "dense"))
+    filled.put_sensitivities("job", changes("conv2", "conv1", "dense", sparsity=0.5))
+    filled.put_sensitivities("elsewhere", changes("dense"))
+    found = filled.sensitivities("study")
+    assert found["layer"].tolist() == ["conv2", "conv1", "dense"] * 2
+    (row, *_) = found.to_dict("records")
+    assert (row["job"], row["model"], row["split_seed"]) == ("job", "cnn", 1)
+    assert (row["sparsity"], row["sparsity_of_job"]) == (0.9, 0.5)
+    assert (row["weights"], row["auc"], row["auc_before"]) == (12, 0.7, 0.75)
+    assert (row["loss"], row["loss_before"], row["recordings"]) == (0.6, 0.5, 6)
+
+
+def test_what_is_measured_again_replaces_what_was(filled):
+    filled.put_sensitivities("job", changes("dense"))
+    again = dataclasses.replace(changes("dense")[0], auc=0.6)
+    filled.put_sensitivities("job", [again])
+    assert filled.sensitivities("study")["auc"].tolist() == [0.6]
+
+
+def test_a_store_of_before_layers_were_measured_has_none(filled):
+    with sqlite3.connect(filled.path) as database:
+        database.execute("DROP TABLE sensitivities")
+    database.close()
+    assert filled.sensitivities("study").empty
+    assert {"layer", "sparsity", "job"} <= set(filled.sensitivities("study").columns)
 
 
 def test_a_job_of_before_there_were_methods_has_its_schedule(filled, split):

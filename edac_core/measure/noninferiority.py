@@ -67,8 +67,7 @@ def non_inferiority(difference: Bounded, *, margin: float) -> Verdict:
     difference
         Variant less baseline: `AucDifference` of `edac_core.measure.significance`,
         `BootstrapDifference` of `edac_core.measure.resampling`, `OverSplits`, or `Paired` of
-        `edac_core.studies.select`. The last is optimistic: runs share recordings, and Student's
-        interval takes them to be independent.
+        `edac_core.studies.select`.
     margin
         The largest loss of AUC that would still do, above 0.
 
@@ -152,10 +151,10 @@ def difference_over_splits(
 ) -> OverSplits:
     """Average differences of AUC over random splits of the same recordings.
 
-    Student's interval (`edac_core.studies.select.paired_difference`) takes the splits to be
-    independent, and is too narrow: their training sets overlap, and so do their test sets. Nadeau
-    and Bengio's corrected variance, (1/splits + test/training) times that of the differences,
-    allows for it. Report which of the two an interval is.
+    Student's interval takes the splits to be independent, and is too narrow: their training sets
+    overlap, and so do their test sets. Nadeau and Bengio's corrected variance, (1/splits +
+    test/training) times that of the differences, allows for it. Report which of the two an
+    interval is.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +13,27 @@ import pandas as pd
 from edac_core.measure.discrimination import calibration_error, ties
 from edac_core.measure.significance import (
     combine_p_values,
+    delong_difference,
     delong_differences,
     mcnemar,
     mcnemar_p,
 )
 from edac_core.papers import MEBIBYTE
 from edac_core.studies import BASELINE
-from edac_core.studies.select import CONFIGURATION, RUN, TESTED_ALIKE, is_reference
+from edac_core.studies.select import (
+    CONFIGURATION,
+    RUN,
+    TESTED_ALIKE,
+    Paired,
+    is_reference,
+    paired_difference,
+)
 from edac_core.studies.store import TestScores
 from edac_core.studies.trust import CALIBRATION_BINS
 
 COMPARISON = ["only_baseline_right", "only_variant_right", "mcnemar_p"]
 _DIFFERENCE = ["auc_difference", "auc_difference_low", "auc_difference_high", "delong_p"]
+_BOUNDS = {"auc_difference_low": "delong_low", "auc_difference_high": "delong_high"}
 _SCORES = ["calibration_error", "distinct_scores"]
 
 _TABLE = [
@@ -107,6 +117,64 @@ def compare_two(
     return combine_p_values(tests) if tests else math.nan
 
 
+def difference_of_two(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    answers: Mapping[str, TestScores],
+    *,
+    overlap: tuple[int, int] | None,
+) -> Paired:
+    """Compare the AUC of two configurations, with an interval also where there is one split only.
+
+    Parameters
+    ----------
+    first, second : DataFrame
+        Their rows of `Store.variants`, one a run.
+    answers : mapping of str to TestScores
+        As `Store.test_scores` returns them for both.
+    overlap : tuple of int or None
+        See `edac_core.studies.select.paired_difference`.
+
+    Returns
+    -------
+    Paired
+        Of the second's AUC less the first's. Of a single split the bounds are DeLong's, of the
+        same recordings (means over its training seeds).
+    """
+    paired = paired_difference(first, second, overlap=overlap)
+    if paired.splits != 1:
+        return paired
+    pairs = first.merge(second, on=TESTED_ALIKE)[["key_x", "key_y"]]
+    found = [
+        delong_difference(answers[one].labels, answers[one].scores, answers[other].scores)
+        for one, other in pairs.itertuples(index=False)
+    ]
+    low, high = (float(np.mean([getattr(one, end) for one in found])) for end in ("low", "high"))
+    return replace(paired, low=low, high=high)
+
+
+def difference_bounds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the 95 % interval of each configuration's mean AUC difference to the baseline.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `edac_core.studies.select.summarise` returns them, with the columns ``delong_low`` and
+        ``delong_high`` of `summarise_comparison`.
+
+    Returns
+    -------
+    DataFrame
+        By the labels of the rows, ``low`` and ``high``: over the splits where there are several,
+        DeLong's where there is one; NaN where it is not known.
+    """
+    several = rows["splits"] > 1
+    return pd.DataFrame({
+        end: rows[f"corrected_{end}"].where(several, rows[f"delong_{end}"])
+        for end in ("low", "high")
+    })  # fmt: skip
+
+
 def summarise_comparison(comparison: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
     """Bring the comparisons of all runs together.
 
@@ -119,10 +187,11 @@ def summarise_comparison(comparison: pd.DataFrame, variants: pd.DataFrame) -> pd
     -------
     DataFrame
         One row a model, protocol, method, sparsity and precision: ``mcnemar_p`` of the runs
-        together, and how many test examples of a run only one of the two decides rightly (means).
+        together; means of how many test examples of a run only one of the two decides rightly,
+        and (``delong_low``, ``delong_high``) of the bounds of DeLong's interval in a run.
     """
     groups = variants.join(comparison, on="key", how="inner").groupby([*CONFIGURATION])
-    summary = groups[COMPARISON].mean()
+    summary = groups[[*COMPARISON, *_BOUNDS]].mean().rename(columns=_BOUNDS)
     return summary.assign(mcnemar_p=groups["mcnemar_p"].agg(_combined)).reset_index()
 
 

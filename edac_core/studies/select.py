@@ -7,6 +7,8 @@ two protocols are never averaged, compared or joined by a curve.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,6 +18,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from edac_core.compress import REFERENCE_PRECISION
+from edac_core.measure.noninferiority import difference_over_splits
 from edac_core.studies import BASELINE
 
 CONFIGURATION = ["model", "protocol", "method", "sparsity", "precision"]
@@ -35,6 +38,7 @@ LIMITED = (AUC_DROP, ZIP_BYTES, RAW_BYTES, LATENCY_MS)
 """What `Limits` can limit, as columns of `over_runs`."""
 
 _STEPS = {AUC_DROP: 0.01, ZIP_BYTES: 1e3, RAW_BYTES: 1e3, LATENCY_MS: 0.1}
+_FEWEST_SPLITS = 2
 _NO_MORE = 1e-9  # What two ways of adding the same numbers may differ by.
 
 
@@ -84,15 +88,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Paired:
-    """The mean difference of two variants' AUC within runs, with Student's interval.
+    """The mean difference of two variants' AUC within runs, with an interval over the splits.
 
-    The bounds are NaN for a single run, everything is for none.
+    The interval allows for splits that share recordings; its bounds are NaN for a single split,
+    everything is for none.
     """
 
     difference: float
     low: float
     high: float
     runs: int
+    splits: int
 
 
 def pareto_front(sizes: npt.ArrayLike, aucs: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -121,7 +127,13 @@ def pareto_front(sizes: npt.ArrayLike, aucs: npt.ArrayLike) -> npt.NDArray[np.bo
     return front
 
 
-def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+Overlaps = Mapping[str, tuple[int, int]]
+"""How many recordings a split trains and tests on, by network."""
+
+
+def summarise(
+    variants: pd.DataFrame, *, level: float = 0.95, overlaps: Overlaps | None = None
+) -> pd.DataFrame:
     """Average the variants of a study over its runs, each beside its run's float32 baseline.
 
     Parameters
@@ -130,19 +142,26 @@ def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         As `Store.variants` returns it.
     level : float
         Confidence level of the intervals of paired differences.
+    overlaps : mapping of str to tuple of int, optional
+        What decides how far splits share recordings; where it is not known, nor are the corrected
+        intervals.
 
     Returns
     -------
     DataFrame
         One row a model, protocol, method, sparsity and precision, in that order, with columns
-        ``runs``; means ``auc``, ``auc_half_width`` (of DeLong's interval on one test set),
-        ``uar``, ``raw_bytes``, ``zip_bytes``, ``weights``, ``nonzero_weights``, ``latency_ms``,
-        ``latency_p95_ms``; ``raw_ratio`` and ``zip_ratio``, how many times smaller than the
-        baseline; ``auc_difference`` and ``speedup`` (how many times faster) with ``_low`` and
-        ``_high`` bounds of Student's interval over the runs, NaN for a single run; and
+        ``runs`` and ``splits``; means ``auc``, ``auc_half_width`` (of DeLong's interval on one
+        test set), ``uar``, ``raw_bytes``, ``zip_bytes``, ``weights``, ``nonzero_weights``,
+        ``latency_ms``, ``latency_p95_ms``; ``raw_ratio`` and ``zip_ratio``, how many times smaller
+        than the baseline; ``auc_difference`` and ``speedup`` (how many times faster) with ``_low``
+        and ``_high`` bounds of Student's interval over the runs, NaN for a single run;
+        ``corrected_low`` and ``corrected_high``, bounds of the interval of ``auc_difference`` over
+        the splits that allows for what these share (see
+        `edac_core.measure.noninferiority.difference_over_splits`), NaN for a single split; and
         ``auc_std``, ``zip_bytes_std`` and ``latency_ms_std`` over the runs.
     """
-    groups = beside_baseline(variants).groupby([*CONFIGURATION])
+    paired = beside_baseline(variants)
+    groups = paired.groupby([*CONFIGURATION])
     summary = groups[_MEANS].mean()
     for name in _SPREADS:
         summary[f"{name}_std"] = groups[name].std()
@@ -153,7 +172,9 @@ def summarise(variants: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         summary[f"{name}_low"] = summary[name] - half_width
         summary[f"{name}_high"] = summary[name] + half_width
     summary.insert(0, "runs", groups.size())
-    return summary.reset_index()
+    # Groups are told apart by their numbers: that is much faster than by what they are.
+    over_splits = _over_splits(paired.assign(group=groups.ngroup()), level, overlaps or {})
+    return summary.reset_index().join(over_splits)
 
 
 def summarise_groups(groups: pd.DataFrame, variants: pd.DataFrame) -> pd.DataFrame:
@@ -263,7 +284,13 @@ def smallest_meeting(
     )
 
 
-def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float = 0.95) -> Paired:
+def paired_difference(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    overlap: tuple[int, int] | None,
+    level: float = 0.95,
+) -> Paired:
     """Compare the AUC of two configurations within the runs that both have.
 
     They may be of two networks, where these were tested on the same recordings.
@@ -272,6 +299,9 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float
     ----------
     first, second : DataFrame
         Their rows of `Store.variants`, one a run.
+    overlap : tuple of int or None
+        How many recordings a split trains and tests on; None if that is not known, nor is the
+        interval then.
     level : float
         Confidence level of the interval.
 
@@ -281,10 +311,14 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, *, level: float
         Of the second's AUC less the first's.
     """
     both = first.merge(second, on=TESTED_ALIKE, suffixes=("_of_first", ""))
-    differences = both["auc"] - both["auc_of_first"]
-    runs, mean = len(differences), float(differences.mean())
-    half = float(differences.std() / np.sqrt(runs) * _student(runs, level=level))
-    return Paired(mean, mean - half, mean + half, runs)
+    both["difference"] = both["auc"] - both["auc_of_first"]
+    by_split = both.groupby("split_seed")["difference"].mean()
+    runs, splits = len(both), len(by_split)
+    if splits < _FEWEST_SPLITS or overlap is None:
+        return Paired(float(by_split.mean()), math.nan, math.nan, runs, splits)
+    training, test = overlap
+    found = difference_over_splits(by_split.tolist(), training=training, test=test, level=level)
+    return Paired(found.difference, found.low, found.high, runs, splits)
 
 
 def representatives(summary: pd.DataFrame, *, most: int) -> pd.Series[bool]:
@@ -327,6 +361,21 @@ def beside_baseline(variants: pd.DataFrame) -> pd.DataFrame:
         raw_ratio=paired["raw_bytes_of_baseline"] / paired["raw_bytes"],
         zip_ratio=paired["zip_bytes_of_baseline"] / paired["zip_bytes"],
         speedup=paired["baseline_latency_ms"] / paired["latency_ms"],
+    )
+
+
+def _over_splits(paired: pd.DataFrame, level: float, overlaps: Overlaps) -> pd.DataFrame:
+    """Do for every group what `difference_over_splits` does for one."""
+    by_split = paired.groupby(["group", "split_seed"])["auc_difference"].mean()
+    groups = by_split.groupby("group")
+    splits = groups.count()
+    models = paired.groupby("group")["model"].first()
+    shared = models.map({model: test / training for model, (training, test) in overlaps.items()})
+    error = np.sqrt((1 / splits + shared.astype(float)) * groups.var())
+    half_width = error * _student(splits, level=level)
+    mean = groups.mean()
+    return pd.DataFrame(
+        {"splits": splits, "corrected_low": mean - half_width, "corrected_high": mean + half_width}
     )
 
 

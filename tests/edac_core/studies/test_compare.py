@@ -3,15 +3,19 @@ import pandas as pd
 import pytest
 import stored
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from edac_core.locations import SHIPPED
-from edac_core.measure.significance import combine_p_values
+from edac_core.measure.significance import combine_p_values, delong_difference
 from edac_core.studies.compare import (
     compare_two,
     compare_variants,
+    difference_bounds,
+    difference_of_two,
     in_full,
     summarise_comparison,
 )
+from edac_core.studies.select import paired_difference
 from edac_core.studies.store import Store, TestScores
 
 BASELINE = {**stored.CONFIG, "method": "none", "sparsity": 0.0}
@@ -167,12 +171,62 @@ def test_runs_are_brought_together():
             "only_baseline_right": [0, 4, 0, 5, 0, 9],
             "only_variant_right": [0, 2, 0, 2, 0, 2],
             "mcnemar_p": [1, 0.02, 1, 0.3, 1, 0.1],
+            "auc_difference_low": [0, -0.03, 0, -0.05, 0, -0.01],
+            "auc_difference_high": [0, 0.01, 0, 0.02, 0, 0.03],
         },
         index=pd.Index(keys, name="key"),
     )
     row = summarise_comparison(comparison, variants).set_index("method").loc["constant"]
     assert (row["only_baseline_right"], row["only_variant_right"]) == (6, 2)
     assert row["mcnemar_p"] == combine_p_values([0.02, 0.3, 0.1]) == pytest.approx(0.15)
+    assert (row["delong_low"], row["delong_high"]) == pytest.approx((-0.03, 0.02))
+
+
+def test_of_one_split_the_interval_is_that_of_its_recordings():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 80).astype(bool)
+    answers = {
+        key: TestScores(labels, (labels + rng.normal(0, 1, 80)).astype(np.float32))
+        for key in ("one7", "one8", "two7", "two8")
+    }
+    rows = variants_of(*((key, 1, key[:3], "int8", 0.5) for key in answers)).assign(
+        training_seed=[7, 8, 7, 8],
+        auc=[roc_auc_score(labels, answers[key].scores) for key in answers],
+    )
+    paired = difference_of_two(rows[:2], rows[2:], answers, overlap=(600, 200))
+    found = [
+        delong_difference(labels, answers[f"one{n}"].scores, answers[f"two{n}"].scores)
+        for n in (7, 8)
+    ]
+    assert (paired.runs, paired.splits) == (2, 1)
+    assert paired.difference == pytest.approx(np.mean([one.difference for one in found]))
+    assert (paired.low, paired.high) == pytest.approx(
+        tuple(np.mean([(one.low, one.high) for one in found], axis=0))
+    )
+
+
+def test_of_several_splits_the_interval_is_over_them():
+    labels = np.array(LABELS, bool)
+    right, half = np.array(LABELS, np.float32), np.full(8, 0.5, np.float32)
+    answers = {key: TestScores(labels, right) for key in ("one1", "one2", "two1")}
+    answers["two2"] = TestScores(labels, half)
+    rows = variants_of(*((key, int(key[-1]), key[:3], "int8", 0.5) for key in answers))
+    rows = rows.assign(auc=[1.0, 1.0, 1.0, 0.5])
+    paired = difference_of_two(rows[:2], rows[2:], answers, overlap=(600, 200))
+    assert paired == paired_difference(rows[:2], rows[2:], overlap=(600, 200))
+    assert (paired.splits, paired.difference) == (2, -0.25)
+
+
+def test_bounds_are_over_splits_where_there_are_several_and_delongs_elsewhere():
+    rows = pd.DataFrame(
+        {"splits": [3, 1, 0], "corrected_low": [-0.2, np.nan, np.nan], "corrected_high": [0.1] * 3,
+         "delong_low": [-0.1, -0.3, np.nan], "delong_high": [0.0, 0.2, np.nan]},
+        index=[4, 7, 9],
+    )  # fmt: skip
+    bounds = difference_bounds(rows)
+    assert bounds.index.tolist() == [4, 7, 9]
+    assert bounds[:2].to_numpy().tolist() == [[-0.2, 0.1], [-0.3, 0.2]]
+    assert bounds.loc[9].isna().all()
 
 
 def test_counts_of_the_shipped_study_follow_from_its_sensitivity_and_specificity():

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from edac_core.measure.noninferiority import difference_over_splits
 from edac_core.studies.select import (
     Limits,
+    beside_baseline,
     curve,
     over_runs,
     paired_difference,
@@ -122,6 +124,58 @@ def test_speed_is_compared_with_the_baseline_of_the_same_measurement(variants):
     oracle = stats.ttest_1samp(ratios, 1).confidence_interval(0.95)
     assert row["speedup"] == pytest.approx(ratios.mean())
     assert (row["speedup_low"], row["speedup_high"]) == pytest.approx(oracle)
+
+
+OVERLAP = (575, 192)
+
+
+def with_three_splits(variants):
+    """Each run on a split of its own."""
+    own = 10 * variants["split_seed"] + (variants["training_seed"] == 1235)
+    return variants.assign(split_seed=own, training_seed=1234, split=own.astype(str))
+
+
+def with_two_seeds(variants):
+    """Each split trained with two seeds, which come to different AUC."""
+    again = variants.assign(training_seed=99, auc=variants["auc"] + 0.001 * variants["sparsity"])
+    return pd.concat([variants, again], ignore_index=True)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_the_corrected_interval_is_that_of_each_configuration_alone(variants, level):
+    """As the papers' targets have it, one configuration at a time."""
+    twice = with_two_seeds(with_three_splits(variants))
+    summary = summarise(twice, overlaps={"cnn": OVERLAP}, level=level)
+    differences = beside_baseline(twice)
+    for _, row in summary.iterrows():
+        own = chosen(differences, row["method"], row["sparsity"], row["precision"])
+        by_split = own.groupby("split_seed")["auc_difference"].mean().tolist()
+        oracle = difference_over_splits(by_split, training=575, test=192, level=level)
+        assert (row["splits"], row["runs"]) == (3, 6)
+        assert (row["corrected_low"], row["corrected_high"]) == pytest.approx(
+            (oracle.low, oracle.high)
+        )
+    assert (summary["corrected_low"] <= summary["auc_difference"]).all()
+
+
+def test_the_correction_makes_students_interval_wider(variants):
+    summary = summarise(with_three_splits(variants), overlaps={"cnn": OVERLAP})
+    row = chosen(summary, "constant", 0.9, "int8").iloc[0]
+    students = row["auc_difference_high"] - row["auc_difference_low"]
+    wider = np.sqrt((1 / 3 + 192 / 575) / (1 / 3))
+    assert row["corrected_high"] - row["corrected_low"] == pytest.approx(students * wider)
+
+
+def test_without_what_splits_share_there_is_no_corrected_interval(variants):
+    for overlaps in (None, {"another": OVERLAP}):
+        summary = summarise(variants, overlaps=overlaps)
+        assert summary[["corrected_low", "corrected_high"]].isna().all(axis=None)
+        assert (summary["splits"] == 2).all()
+    of_one_split = with_two_seeds(variants[variants["split_seed"] == 1])
+    summary = summarise(of_one_split, overlaps={"cnn": OVERLAP})
+    assert summary["corrected_low"].isna().all()
+    assert set(summary["runs"]) == {2}
+    assert set(summary["splits"]) == {1}
 
 
 def test_uar_is_the_mean_over_runs(variants):
@@ -330,18 +384,31 @@ def test_a_figure_that_one_run_lacks_is_unknown(variants, worst):
 
 
 def test_two_variants_are_compared_within_the_runs_that_both_have(variants):
-    variants = variants.assign(split=variants["split_seed"].astype(str))
+    variants = with_three_splits(variants)
     first, second = (chosen(variants, "constant", level, "int8") for level in (0.5, 0.9))
-    paired = paired_difference(first, second.sample(frac=1, random_state=2))
-    one, other = in_order_of_runs(first)["auc"], in_order_of_runs(second)["auc"]
-    oracle = stats.ttest_rel(other, one).confidence_interval(0.95)
-    assert paired.runs == 3
+    shuffled = second.sample(frac=1, random_state=2)
+    paired = paired_difference(first, shuffled, overlap=OVERLAP)
+    one, other = (rows.set_index("split_seed")["auc"] for rows in (first, second))
+    oracle = difference_over_splits((other - one).tolist(), training=575, test=192)
+    assert (paired.runs, paired.splits) == (3, 3)
     assert paired.difference == pytest.approx((other - one).mean())
-    assert (paired.low, paired.high) == pytest.approx(oracle)
-    alone = paired_difference(first, second[second["split_seed"] == 1])
+    assert (paired.low, paired.high) == pytest.approx((oracle.low, oracle.high))
+    alone = paired_difference(first, second[second["split_seed"] == 10], overlap=OVERLAP)
     assert (alone.runs, np.isnan(alone.low)) == (1, True)
+    unknown = paired_difference(first, second, overlap=None)
+    assert (unknown.splits, np.isnan(unknown.low)) == (3, True)
     elsewhere = second.assign(split="other")
-    assert paired_difference(first, elsewhere).runs == 0
+    assert paired_difference(first, elsewhere, overlap=OVERLAP).runs == 0
+
+
+def test_seeds_of_a_split_count_once(variants):
+    twice = with_two_seeds(with_three_splits(variants))
+    first, second = (chosen(twice, "constant", level, "int8") for level in (0.5, 0.9))
+    paired = paired_difference(first, second, overlap=OVERLAP)
+    means = [rows.groupby("split_seed")["auc"].mean() for rows in (first, second)]
+    oracle = difference_over_splits((means[1] - means[0]).tolist(), training=575, test=192)
+    assert (paired.runs, paired.splits) == (6, 3)
+    assert (paired.low, paired.high) == pytest.approx((oracle.low, oracle.high))
 
 
 @settings(deadline=None)

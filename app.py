@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, choices, frame, pickers, theme
+from dashboard import address, choices, frame, margin, pickers, theme
 from dashboard import format as write
 from dashboard.charts import CONFIG, tradeoff
 from dashboard.charts import sparsity as curves
@@ -18,11 +18,12 @@ from dashboard.export import draw_download
 from dashboard.metrics import cells, draw_cells
 from dashboard.pickers import pick_network, pick_rest, pick_study, studies_here
 from dashboard.tradeoffs import contest, finder, pinned, refusals
+from dashboard.tradeoffs import standing as standings
 from dashboard.tradeoffs.table import draw_variants
 from dashboard.worth import draw_worth
 from edac_core.papers import EDAC, SQUEEZE, published_curve
 
-FIELDS = (*choices.FIELDS, *finder.FIELDS, pinned.PIN)
+FIELDS = (*choices.FIELDS, *finder.FIELDS, pinned.PIN, margin.FIELD)
 TRADEOFF = "tradeoff"
 TRADEOFF_HEIGHT, CURVE_HEIGHTS, TABLE_HEIGHT = 420, (162, 116, 144), 416
 LEGEND = (
@@ -54,6 +55,7 @@ def main() -> None:
             st.markdown(choices.describe_start(network), help=choices.START_HELP)
             frame.draw_progress(choices.describe_progress(network))
             finder.settle()
+            margin.settle()
             pinned.settle(network)
         frame.draw_problems(address.complaints())
     if network is not None:
@@ -67,17 +69,21 @@ def draw_network(network: Network) -> None:
     pickers.follow()
     state = st.session_state
     precision, method = state[PRECISION.key], state[METHOD.key]
-    slider, limits = st.columns([7, 2], vertical_alignment="bottom")
+    slider, setting, limits = st.columns([6, 2, 2], vertical_alignment="bottom")
     sparsity = slider.select_slider(
         "Sparsity", network.levels(method=method, precision=precision), key=SPARSITY.key,
         format_func=write.per_cent,
         help="The share of the weights that pruning sets to zero.",
     )  # fmt: skip
+    with setting:
+        allowed = margin.draw_margin()
     with limits:
         finder.draw_finder(network)
     row = network.row(method=method, sparsity=sparsity, precision=precision)
     beside = pinned.settle(network)
-    draw_cells(cells(row, network.baseline))
+    standing = standings.standing_of(network, row)
+    draw_cells(cells(row, network.baseline, bounds=(standing.low, standing.high)))
+    standings.draw_standing(network, row, standing, margin=allowed)
     draw_worth(network.study, network.groups(row))
     left, right = st.columns([11, 10])
     with left:
@@ -89,7 +95,7 @@ def draw_network(network: Network) -> None:
     with left:
         pinned.draw_pinned(network, row, beside)
     with right:
-        draw_variants(network, row, height=TABLE_HEIGHT)
+        draw_variants(network, row, margin=allowed, height=TABLE_HEIGHT)
     contest.draw_contest(network)
     refusals.draw_refusals(network)
     address.write(FIELDS)

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import format as write
 
 Tone = Literal["green", "red", "gray"]
+_OPEN = (math.nan, math.nan)
 _IS_BASELINE = "the baseline itself"
 
 _AUC_HELP = (
@@ -20,8 +21,9 @@ _AUC_HELP = (
     "that one test set of this size leaves open (DeLong, mean over the runs); **between runs** "
     "is the standard deviation over the runs, which differ in their random seeds.\n\n"
     "The difference from the float32 baseline is taken within each run and then averaged. "
-    "**n.s.** (not significant): its 95 % interval over the runs (Student's t) includes 0, so "
-    "these runs cannot tell the two apart. That does not show that they are equal."
+    "**n.s.** (not significant): its 95 % interval includes 0, so these runs cannot tell the two "
+    "apart. That does not show that they are equal. Over several splits the interval allows for "
+    "the recordings that they share (Nadeau and Bengio 2003); of one split it is DeLong's."
 )
 _ZIP_HELP = (
     "The .tflite file in a DEFLATE zip, as both papers measure size. 1 MB is 10⁶ bytes. Pruning "
@@ -31,7 +33,7 @@ _FILE_HELP = "The .tflite file as it lies on a device. Zeros take as much room a
 _LATENCY_HELP = (
     "Median time for one recording on one processor thread, without the computation of the "
     "features, against the float32 baseline measured in turns with it. **n.s.** (not "
-    "significant): the 95 % interval of the ratio over the runs includes 1."
+    "significant): the 95 % interval of the ratio over the runs (Student's t) includes 1."
 )
 _WEIGHTS_HELP = "Weights of the network that are not zero, and their share of all."
 
@@ -48,7 +50,9 @@ class Cell:
     help: str
 
 
-def cells(row: pd.Series, baseline: pd.Series | None) -> tuple[Cell, ...]:
+def cells(
+    row: pd.Series, baseline: pd.Series | None, *, bounds: tuple[float, float] = _OPEN
+) -> tuple[Cell, ...]:
     """Return the figures of a variant.
 
     Parameters
@@ -56,10 +60,12 @@ def cells(row: pd.Series, baseline: pd.Series | None) -> tuple[Cell, ...]:
     row, baseline : Series
         Rows of `edac_core.studies.select.summarise`: the variant and the float32 baseline of
         its network, if there is one.
+    bounds : tuple of float
+        Of the 95 % interval of its AUC difference; NaN where it is not known.
     """
     is_baseline = baseline is not None and row.name == baseline.name
     return (
-        _auc(row, is_baseline=is_baseline),
+        _auc(row, bounds, is_baseline=is_baseline),
         _size("Zip size", "zip", row, baseline, is_baseline=is_baseline, help_text=_ZIP_HELP),
         _size("File size", "raw", row, baseline, is_baseline=is_baseline, help_text=_FILE_HELP),
         _latency(row, is_baseline=is_baseline),
@@ -87,8 +93,8 @@ def _draw(cell: Cell) -> None:
     st.markdown(f":small[{cell.note}]")
 
 
-def _auc(row: pd.Series, *, is_baseline: bool) -> Cell:
-    low, high = row["auc_difference_low"], row["auc_difference_high"]
+def _auc(row: pd.Series, bounds: tuple[float, float], *, is_baseline: bool) -> Cell:
+    low, high = bounds
     change, tone = _judged(write.difference(row["auc_difference"]), low=low, high=high, neutral=0)
     if is_baseline:
         change, tone = _IS_BASELINE, "gray"

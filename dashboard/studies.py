@@ -17,8 +17,13 @@ import streamlit as st
 from dashboard.theme import model_title
 from edac_core import locations
 from edac_core.errors import StoreError
-from edac_core.studies.compare import compare_on_test, compare_two, summarise_comparison
-from edac_core.studies.select import Paired, paired_difference, summarise, summarise_groups
+from edac_core.studies.compare import (
+    compare_on_test,
+    compare_two,
+    difference_of_two,
+    summarise_comparison,
+)
+from edac_core.studies.select import Paired, summarise, summarise_groups
 from edac_core.studies.store import Store
 
 LOCAL_PREFIX = "local/"
@@ -75,6 +80,11 @@ class Study:
         sets: Mapping[str, int] = self._network(model).get("sets", self.data.get("sets", {}))
         return sets
 
+    def overlap_of(self, model: str) -> tuple[int, int] | None:
+        """Return how many recordings a split of a network trains and tests on, if it is known."""
+        sets = self.sets_of(model)
+        return (sets["train"], sets["test"]) if {"train", "test"} <= set(sets) else None
+
     def _network(self, model: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.data.get("networks", {}).get(model, {})
         return found
@@ -117,7 +127,7 @@ def read_figures(study: Study) -> Figures:
         If the store cannot be read.
     """
     with _explained(study.shelf):
-        return _read_figures(study.shelf, study.name, study.protocol)
+        return _read_figures(study.shelf, study.name, study)
 
 
 def read_files(study: Study, jobs: Sequence[str]) -> pd.DataFrame:
@@ -196,6 +206,19 @@ def read_refusals(study: Study, model: str) -> pd.DataFrame:
     return found[found["model"] == model]
 
 
+def read_sensitivities(study: Study, model: str) -> pd.DataFrame:
+    """Read what changes of single layers do to a network, as `Store.sensitivities` returns it.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be read.
+    """
+    with _explained(study.shelf):
+        found = _read_sensitivities(study.shelf, study.name)
+    return found[found["model"] == model]
+
+
 def read_two(study: Study, first: pd.DataFrame, second: pd.DataFrame) -> tuple[Paired, float]:
     """Compare two configurations of a study, as they answered the same test examples.
 
@@ -219,7 +242,9 @@ def read_two(study: Study, first: pd.DataFrame, second: pd.DataFrame) -> tuple[P
     """
     with _explained(study.shelf), study.shelf.open() as store:
         answers = store.test_scores([*first["key"], *second["key"]])
-        return paired_difference(first, second), compare_two(first, second, answers)
+        overlap = study.overlap_of(str(second["model"].iloc[0]))
+        paired = difference_of_two(first, second, answers, overlap=overlap)
+        return paired, compare_two(first, second, answers)
 
 
 def read_model(study: Study, sha256: str) -> bytes:
@@ -278,11 +303,20 @@ def _studies_on(shelf: Shelf) -> list[Study]:
 
 # Shared by all sessions and never changed, so that no rerun has to copy it.
 @st.cache_resource(max_entries=8, show_spinner="Reading the study")
-def _read_figures(shelf: Shelf, name: str, protocol: str) -> Figures:
+def _read_figures(shelf: Shelf, name: str, _study: Study) -> Figures:
     with shelf.open() as store:
         variants = store.figures(name)
-    variants = variants[variants["protocol"] == protocol].astype({"sparsity": float})
-    return Figures(variants.reset_index(drop=True), summarise(variants))
+    variants = variants[variants["protocol"] == _study.protocol].astype({"sparsity": float})
+    known = {model: _study.overlap_of(model) for model in variants["model"].unique()}
+    overlaps = {model: overlap for model, overlap in known.items() if overlap is not None}
+    return Figures(variants.reset_index(drop=True), summarise(variants, overlaps=overlaps))
+
+
+# Shared by all sessions and never changed.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read_sensitivities(shelf: Shelf, name: str) -> pd.DataFrame:
+    with shelf.open() as store:
+        return store.sensitivities(name)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, frame, theme
+from dashboard import address, frame, margin, theme
 from dashboard import format as write
 from dashboard.address import Field
 from dashboard.charts import CONFIG, anatomy
 from dashboard.charts import decisions as charts
 from dashboard.choices import FIELDS, METHOD, PRECISION, RUN, SPARSITY, Network
 from dashboard.export import draw_export_of
-from dashboard.inspecting import decisions, flips, trust, variant
+from dashboard.inspecting import decisions, flips, layers, trust, variant
 from dashboard.inspecting.decisions import Decisions
 from dashboard.inspecting.dissection import (
     are_measured,
@@ -29,10 +29,14 @@ from edac_core.locations import PROJECT
 from edac_core.measure.parts import Spread, Tensor
 from edac_core.verdicts import ModelFile
 
-MADE_OF, DECIDES, CHANGED, TRUSTED, RUNS = "made-of", "decides", "changed", "trusted", "runs"
+MADE_OF, LAYERS, DECIDES, CHANGED, TRUSTED, RUNS = (
+    "made-of", "layers", "decides", "changed", "trusted", "runs",
+)  # fmt: skip
 VIEW = Field("view", "view")
+VIEWED = (*FIELDS, VIEW, margin.FIELD, layers.ROUNDED)
 VIEWS = {
     MADE_OF: ":material/deployed_code: What it is made of",
+    LAYERS: ":material/grid_on: Which layers mind",
     DECIDES: ":material/rule: What it decides",
     CHANGED: ":material/swap_horiz: What changed",
     TRUSTED: ":material/verified_user: Whether to trust it",
@@ -80,7 +84,7 @@ def main() -> None:
     studies = studies_here()
     if not studies:
         return
-    address.arrive([*FIELDS, VIEW])
+    address.arrive(VIEWED)
     above = st.container()
     with st.grid(5, min_column_width=150, key="pickers"):
         study = pick_study(studies)
@@ -89,6 +93,8 @@ def main() -> None:
             pick_rest(network)
             pick_run(network)
     address.settle(VIEW, list(VIEWS), default=MADE_OF)
+    if network is not None:
+        settle_views(network)
     with above:
         frame.draw_problems(address.complaints())
     if network is not None:
@@ -108,9 +114,16 @@ def pick_run(network: Network) -> None:
     )  # fmt: skip
 
 
+def settle_views(network: Network) -> None:
+    """Settle what is chosen within views, whether or not they are shown."""
+    margin.settle()
+    layers.settle(network)
+
+
 @st.fragment
 def draw_network(network: Network) -> None:
     """Draw all that changes with the slider."""
+    settle_views(network)
     state = st.session_state
     levels = network.levels(method=state[METHOD.key], precision=state[PRECISION.key])
     sparsity = st.select_slider(
@@ -122,7 +135,7 @@ def draw_network(network: Network) -> None:
         draw_row(network, row)
     except EdacError as error:
         frame.draw_problems([str(error)])
-    address.write([*FIELDS, VIEW])
+    address.write(VIEWED)
 
 
 def draw_row(network: Network, row: pd.Series) -> None:
@@ -144,6 +157,8 @@ def draw_row(network: Network, row: pd.Series) -> None:
     )  # fmt: skip
     if view == MADE_OF:
         draw_made_of(chosen)
+    elif view == LAYERS:
+        layers.draw_layers(chosen)
     elif view == DECIDES:
         draw_decides(chosen, own, baseline)
     elif view == CHANGED:

@@ -8,22 +8,14 @@ import streamlit as st
 from dashboard import format as write
 from dashboard.inspecting.dissection import read_footprint
 from dashboard.inspecting.variant import Chosen
+from dashboard.margin import ICONS, draw_margin
 from edac_core.measure.harms import GroupHarm
 from edac_core.measure.noninferiority import Verdict
 from edac_core.measure.parts import Footprint
-from edac_core.studies.trust import MARGIN, SENSITIVITY, Scored, Trust, trust, who_pays
+from edac_core.studies.trust import SENSITIVITY, Scored, Trust, trust, who_pays
 from edac_core.verdicts import ModelFile
 
-MARGIN_KEY, SENSITIVITY_KEY = "margin", "sensitivity"
-_ICONS = {
-    Verdict.NOT_WORSE: ":material/check_circle:",
-    Verdict.WORSE: ":material/cancel:",
-    Verdict.CANNOT_TELL: ":material/help:",
-}
-_MARGIN_HELP = (
-    "The largest loss of AUC that would still do, set before looking. The verdict asks whether the "
-    "whole 95 % interval of the difference lies above it: finding no difference is not enough."
-)
+SENSITIVITY_KEY = "sensitivity"
 _SENSITIVITY_HELP = (
     "Share of positive recordings to find. The threshold is the highest that reaches it on "
     "validation recordings; what it comes to is counted on test recordings."
@@ -66,10 +58,7 @@ def draw_trust(chosen: Chosen, scores: pd.DataFrame, baseline: pd.DataFrame) -> 
         Of both, as `Store.scores` returns them.
     """
     with st.grid(2, min_column_width=240):
-        margin = st.number_input(
-            "Margin of AUC", 0.005, 0.2, MARGIN, 0.005, format="%.3f", key=MARGIN_KEY,
-            help=_MARGIN_HELP,
-        )  # fmt: skip
+        margin = draw_margin()
         sensitivity = st.number_input(
             "Sensitivity to reach", 0.5, 1.0, SENSITIVITY, 0.05, format="%.2f",
             key=SENSITIVITY_KEY, help=_SENSITIVITY_HELP,
@@ -111,7 +100,7 @@ def describe_verdict(found: Trust, *, margin: float) -> str:
     difference, resampled = found.difference, found.resampled
     drawn = "participants" if found.by_participant else "recordings"
     lines = [
-        f"{_ICONS[found.verdict]} **At a margin of {margin:g}: {found.verdict}.** AUC "
+        f"{ICONS[found.verdict]} **At a margin of {margin:g}: {found.verdict}.** AUC "
         f"{write.difference(difference.difference)} (95 % interval "
         f"{write.difference(difference.low)} to {write.difference(difference.high)} by DeLong, "
         f"{write.difference(resampled.low)} to {write.difference(resampled.high)} by drawing "

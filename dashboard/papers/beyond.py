@@ -10,10 +10,11 @@ import streamlit as st
 
 from dashboard import format as write
 from dashboard.choices import name_variant
+from dashboard.margin import SHORT
 from dashboard.papers.claims import Shown
 from dashboard.studies import Study, read_figures
 from dashboard.theme import model_title
-from edac_core.measure.noninferiority import Verdict, non_inferiority
+from edac_core.measure.noninferiority import non_inferiority
 from edac_core.studies.targets import AUC_DROP, TARGETS, Reached, Target, nearest
 
 NOTE = (
@@ -23,11 +24,6 @@ NOTE = (
     "the loss allows for splits that overlap (Nadeau and Bengio 2003)."
 )
 _RATIOS_HELP = "Measured here / target / what the paper reached"
-_SHORT = {
-    Verdict.NOT_WORSE: "yes",
-    Verdict.WORSE: "no",
-    Verdict.CANNOT_TELL: "cannot tell",
-}
 _COLUMNS = {
     "network": st.column_config.TextColumn("Network", width=72),
     "variant": st.column_config.TextColumn("Variant", width=156),
@@ -100,7 +96,7 @@ def _row(target: Target, best: Best | None) -> dict[str, str]:
         "variant": name_variant(best.row),
         "auc": f"{write.difference(difference.difference)} ({write.difference(difference.low)} to "
         f"{write.difference(difference.high)})",
-        "verdict": _SHORT[non_inferiority(difference, margin=AUC_DROP)],
+        "verdict": SHORT[non_inferiority(difference, margin=AUC_DROP)],
         "study": best.study.name,
     }
 

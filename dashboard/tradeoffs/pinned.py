@@ -26,8 +26,9 @@ _NOTHING = (
 _DASH = "\N{EN DASH}"
 _HELP = (
     "AUC is compared within each run that both have; **n.s.** (not significant): the 95 % interval "
-    "over the runs (Student's t) includes 0. McNemar's exact test asks whether both decide rightly "
-    "equally often, each at its own threshold; a small p says no."
+    "includes 0. Over several splits the interval allows for the recordings that they share "
+    "(Nadeau and Bengio 2003); of one split it is DeLong's. McNemar's exact test asks whether both "
+    "decide rightly equally often, each at its own threshold; a small p says no."
 )
 
 
@@ -127,7 +128,7 @@ def _sentence(paired: Paired) -> str:
     runs = "the one run" if paired.runs == 1 else f"each of {paired.runs} runs"
     amount = f"Shown less pinned, within {runs}: AUC **{write.difference(paired.difference)}**"
     if not math.isfinite(paired.low):
-        return f"{amount}; one run leaves the interval open."
+        return f"{amount}; its interval is not known."
     end = ", **n.s.**" if paired.low <= 0 <= paired.high else "."
     low, high = write.difference(paired.low), write.difference(paired.high)
     return f"{amount} (95 % interval {low} to {high}){end}"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from dashboard import format as write
 from dashboard import frame
 from dashboard.choices import Network
 from dashboard.format import UNPRUNED
 from dashboard.pickers import choose_labelled, shown_variant
-from dashboard.studies import read_comparison
+from dashboard.tradeoffs.standing import INTERVAL_HELP, Standing, compared, verdict
 from edac_core.errors import StoreError
 from edac_core.studies import BASELINE
+from edac_core.studies.compare import difference_bounds
 from edac_core.studies.select import CONFIGURATION, is_reference, pareto_front, representatives
 
 MOST_ROWS, ROWS_OF_MANY = 300, 60
@@ -61,16 +64,17 @@ def variant_table(
     rows = summary.assign(on_front=pareto_front(summary["zip_bytes"], summary["auc"]))
     rows = rows if shown is None else rows.loc[shown.index]
     rows = rows.join(comparison.set_index(CONFIGURATION), on=CONFIGURATION)
-    rows = rows.sort_values("zip_bytes")
+    rows = rows.join(difference_bounds(rows)).sort_values("zip_bytes")
     return pd.DataFrame(
         {
             "precision": rows["precision"],
             "method": rows["method"].replace(BASELINE, UNPRUNED),
             "sparsity": 100 * rows["sparsity"],
             "auc": rows["auc"],
+            "difference": rows["auc_difference"],
+            "interval": [_interval(*bounds) for bounds in rows[["low", "high"]].to_numpy()],
             "test_set": rows["auc_half_width"],
             "between_runs": rows["auc_std"],
-            "difference": rows["auc_difference"],
             "uar": rows["uar"],
             "mcnemar_p": rows["mcnemar_p"],
             "zeros": 100 * (rows["weights"] - rows["nonzero_weights"]) / rows["weights"],
@@ -81,11 +85,21 @@ def variant_table(
             "speedup": rows["speedup"],
             "weights": rows["nonzero_weights"],
             "on_front": rows["on_front"],
+            "standing": _standings(rows),
         }
     )
 
 
-def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
+def judged(table: pd.DataFrame, *, margin: float) -> pd.DataFrame:
+    """Put in the place of each variant's standing whether its loss of AUC is within a margin."""
+    words = [None if one is None else verdict(one, margin=margin) for one in table["standing"]]
+    shown = table.drop(columns="standing")
+    before = list(shown.columns).index("interval")
+    shown.insert(before, "within", pd.Series(words, index=table.index, dtype=object))
+    return shown
+
+
+def draw_variants(network: Network, row: pd.Series, *, margin: float, height: int) -> None:
     """Draw the table of a network's variants; selecting a row chooses it.
 
     Parameters
@@ -93,6 +107,8 @@ def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
     network : Network
     row : Series
         Of its summary: the variant that is shown.
+    margin : float
+        The loss of AUC that each is judged by.
     height : int
         Pixels.
     """
@@ -110,14 +126,14 @@ def draw_variants(network: Network, row: pd.Series, *, height: int) -> None:
     selection = {"rows": [labels.index(row.name)], "columns": [], "cells": []}
     st.session_state[_KEY] = {"selection": selection}
     st.dataframe(
-        table,
+        judged(table, margin=margin),
         height=height,
         hide_index=True,
         key=_KEY,
         on_select=functools.partial(_choose_selected, network, labels, shown_variant()),
         selection_mode="single-row-required",
         placeholder="\N{EN DASH}",
-        column_config={**_COLUMNS},
+        column_config={**_COLUMNS, "within": _within(margin)},
         alt="Variants of this network, smallest zip first",
     )
 
@@ -138,10 +154,7 @@ def _with_row(network: Network, table: pd.DataFrame, row: pd.Series) -> pd.DataF
 
 
 def _table_of(network: Network, rows: pd.DataFrame) -> pd.DataFrame:
-    reference = network.summary[is_reference(network.summary)]
-    only = network.measured_of(pd.concat([reference, rows]))
-    comparison = read_comparison(network.study, network.model, only=only)
-    return variant_table(network.summary, comparison, shown=rows)
+    return variant_table(network.summary, compared(network, rows), shown=rows)
 
 
 def _share(table: pd.DataFrame, summary: pd.DataFrame) -> str:
@@ -158,6 +171,31 @@ def _choose_selected(network: Network, labels: Sequence[int], drawn: tuple[str, 
         choose_labelled(network, labels[st.session_state[_KEY]["selection"]["rows"][0]])
 
 
+def _standings(rows: pd.DataFrame) -> list[Standing | None]:
+    """Return how rows stand beside the baseline, which is none of them."""
+    figures = ("auc_difference", "low", "high", "splits")
+    return [
+        None if reference else Standing(*known)
+        for reference, *known in zip(
+            is_reference(rows), *(rows[name].tolist() for name in figures), strict=True
+        )
+    ]
+
+
+def _interval(low: float, high: float) -> str | None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return f"{write.difference(low)} to {write.difference(high)}"
+
+
+def _within(margin: float) -> ColumnConfig:
+    return st.column_config.TextColumn(
+        f"Within {margin:g}?",
+        help=f"Is it shown to lose no more than {margin:g} AUC? Yes: the whole interval says so. "
+        "No: the whole interval says that it loses more. Unsettled: it could be either.",
+    )
+
+
 def _number(label: str, pattern: str, help_text: str | None = None) -> ColumnConfig:
     return st.column_config.NumberColumn(label, format=pattern, help=help_text)
 
@@ -170,6 +208,7 @@ _COLUMNS: dict[str, ColumnConfig | str] = {
     "test_set": _number("± test", "%.3f", "Half the 95 % interval one test set leaves open"),
     "between_runs": _number("± runs", "%.3f", "Standard deviation over the runs"),
     "difference": _number("Difference", "%+.3f", "From the float32 baseline of the same run"),
+    "interval": st.column_config.TextColumn("95 % interval", help=INTERVAL_HELP),
     "uar": _number(
         "UAR",
         "%.3f",

@@ -47,3 +47,11 @@ def test_a_changed_decision_is_played_or_says_why_not(visit):
     # The table is drawn on a canvas: its second row, where rows are chosen.
     page.get_by_test_id("stDataFrame").click(position={"x": 16, "y": 35 + 35 + 17})
     expect(said).not_to_have_text(before)
+
+
+def test_on_a_phone_the_layers_or_how_to_measure_them_have_room(visit, page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit("inspect?study=cnn-smaller&view=layers")
+    chart = figure(page, "^Change of validation AUC by layer and sparsity")
+    expect(chart.or_(page.get_by_text("Nobody has measured yet which layers"))).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

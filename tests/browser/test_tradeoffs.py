@@ -101,6 +101,21 @@ def test_the_smallest_within_limits_is_found_and_explained(page_at):
     expect(metric(page, "Zip size")).to_have_text("225 kB")
 
 
+def test_a_margin_judges_the_variant_and_stays_in_the_address(page_at, settle):
+    page = page_at()
+    verdict = page.get_by_text(re.compile("^(Shown to lose|Unsettled whether it loses) .*AUC"))
+    expect(verdict).to_contain_text("than 0.02 AUC.")
+    margin = page.get_by_label("Margin of AUC", exact=True)
+    margin.fill("0.05")
+    margin.press("Enter")
+    expect(verdict).to_contain_text("than 0.05 AUC.")
+    expect(page).to_have_url(at(margin="0.05", sparsity="95"))
+    page.reload()
+    settle(page)
+    expect(margin).to_have_value("0.050")
+    expect(verdict).to_contain_text("than 0.05 AUC.")
+
+
 def test_a_pinned_variant_stays_beside_the_one_that_is_shown(page_at):
     page = page_at()
     page.get_by_role("button", name="Pin this variant").click()

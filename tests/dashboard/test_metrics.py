@@ -7,7 +7,7 @@ from dashboard.metrics import cells
 
 ROW = {
     "runs": 3, "auc": 0.8123, "auc_half_width": 0.0311, "auc_std": 0.0079,
-    "auc_difference": -0.0042, "auc_difference_low": -0.02, "auc_difference_high": 0.012,
+    "auc_difference": -0.0042,
     "zip_bytes": 210_000, "zip_ratio": 108.2, "raw_bytes": 6_170_000, "raw_ratio": 3.99,
     "latency_ms": 0.391, "latency_p95_ms": 0.45,
     "speedup": 3.21, "speedup_low": 3.0, "speedup_high": 3.4,
@@ -18,8 +18,9 @@ BASELINE = pd.Series({**ROW, "zip_bytes": 22_739_000, "raw_bytes": 24_600_000}, 
 
 def cells_of(**changes):
     baseline = changes.pop("baseline", BASELINE)
+    bounds = changes.pop("bounds", (-0.02, 0.012))
     row = pd.Series({**ROW, **changes}, name=changes.pop("name", 7))
-    return {cell.label: cell for cell in cells(row, baseline)}
+    return {cell.label: cell for cell in cells(row, baseline, bounds=bounds)}
 
 
 def test_figures_as_the_page_promises():
@@ -44,7 +45,7 @@ def test_figures_as_the_page_promises():
     ],
 )
 def test_only_a_difference_outside_its_noise_is_coloured(low, high, change, tone):
-    cell = cells_of(auc_difference_low=low, auc_difference_high=high)["AUC"]
+    cell = cells_of(bounds=(low, high))["AUC"]
     assert (cell.change, cell.tone) == (change, tone)
 
 
@@ -65,7 +66,7 @@ def test_the_baseline_is_compared_with_nothing():
 def test_what_is_missing_says_so():
     shown = cells_of(
         runs=1, auc_std=math.nan, auc_difference=math.nan,
-        auc_difference_low=math.nan, auc_difference_high=math.nan, zip_ratio=math.nan,
+        bounds=(math.nan, math.nan), zip_ratio=math.nan,
         latency_ms=math.nan,
         baseline=None,
     )  # fmt: skip

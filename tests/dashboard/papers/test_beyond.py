@@ -29,7 +29,7 @@ def test_a_network_that_was_measured_stands_beside_target_and_paper(best):
     assert row["zip"] == "673x / 600x / 106x"
     assert row["latency"] == "37.3x / 25x / 1.37x"
     assert row["auc"] == "−0.009 (−0.108 to +0.091)"  # noqa: RUF001 - minus signs, as shown
-    assert row["verdict"] == "cannot tell"
+    assert row["verdict"] == "unsettled"
 
 
 def test_a_network_that_was_not_says_so():

@@ -1,7 +1,13 @@
 import numpy as np
 import pandas as pd
 
-from dashboard.tradeoffs.table import MOST_ROWS, ROWS_OF_MANY, rows_of_table, variant_table
+from dashboard.tradeoffs.table import (
+    MOST_ROWS,
+    ROWS_OF_MANY,
+    judged,
+    rows_of_table,
+    variant_table,
+)
 from edac_core.studies.select import pareto_front
 
 SUMMARY = pd.DataFrame(
@@ -15,6 +21,9 @@ SUMMARY = pd.DataFrame(
         "auc_half_width": 0.03,
         "auc_std": 0.01,
         "auc_difference": [0, -0.01, -0.1],
+        "splits": [3, 3, 1],
+        "corrected_low": [0, -0.015, np.nan],
+        "corrected_high": [0, 0.02, np.nan],
         "zip_bytes": [22e6, 4e6, 5e6],
         "zip_ratio": [1, 5.5, 4.4],
         "raw_bytes": [24e6, 6e6, 6e6],
@@ -28,7 +37,11 @@ SUMMARY = pd.DataFrame(
 )
 
 COMPARISON = SUMMARY[["model", "protocol", "method", "sparsity", "precision"]].assign(
-    mcnemar_p=[1.0, 0.4, 0.003], only_baseline_right=0.0, only_variant_right=0.0
+    mcnemar_p=[1.0, 0.4, 0.003],
+    only_baseline_right=0.0,
+    only_variant_right=0.0,
+    delong_low=[0, -0.5, -0.13],
+    delong_high=[0, 0.5, -0.07],
 )
 
 
@@ -42,6 +55,25 @@ def test_smallest_first_by_their_labels():
     assert table["zeros"].tolist() == [4, 99, 0]
     assert table["uar"].tolist() == [0.71, 0.6, 0.7]
     assert table["mcnemar_p"].tolist() == [0.4, 0.003, 1]
+
+
+def test_each_is_judged_by_the_margin():
+    table = variant_table(SUMMARY, COMPARISON)
+    minus = "\N{MINUS SIGN}"
+    shown = judged(table, margin=0.02)
+    assert list(shown.columns[4:7]) == ["difference", "within", "interval"]
+    assert shown["interval"].tolist() == [
+        f"{minus}0.015 to +0.020", f"{minus}0.130 to {minus}0.070", "±0.000 to ±0.000"
+    ]  # fmt: skip
+    assert shown["within"].tolist() == ["yes", "no", None]
+    assert judged(table, margin=0.01)["within"].tolist() == ["unsettled", "no", None]
+    assert judged(table, margin=0.1)["within"].tolist() == ["yes", "unsettled", None]
+
+
+def test_without_a_baseline_nothing_is_judged():
+    alone = SUMMARY.assign(auc_difference=np.nan, corrected_low=np.nan, corrected_high=np.nan)
+    shown = judged(variant_table(alone, COMPARISON[:0]), margin=0.02)
+    assert shown[["interval", "within"]].isna().all(axis=None)
 
 
 def test_p_is_that_of_the_same_configuration():

@@ -130,6 +130,7 @@ def content() -> dict[str, Any]:
         "sparsities": _fractions(state["plan_sparsities"]),
         "precisions": list(state["plan_precisions"]),
         "epochs": state["plan_tuning_epochs"],
+        "training_epochs": state["plan_smaller_epochs"],
         "frequency": state["plan_frequency"],
         "start": state["plan_start"],
         "initial_sparsity": round(state["plan_initial_sparsity"] / 100, 12),
@@ -217,6 +218,7 @@ def _values(plan: Plan) -> dict[str, Any]:
         ),
         "plan_precisions": list(plan.compression.precisions),
         "plan_tuning_epochs": plan.compression.epochs,
+        "plan_smaller_epochs": plan.compression.training_epochs,
         "plan_frequency": plan.compression.frequency,
         "plan_start": plan.compression.start,
         "plan_initial_sparsity": 100 * plan.compression.initial_sparsity,
@@ -315,6 +317,11 @@ def _draw_more() -> None:
         st.number_input(
             "Batch size", 1, 100_000, None, key="plan_batch_size", placeholder="paper's",
             help="Recordings a step when a network is trained from scratch.",
+        )  # fmt: skip
+        st.number_input(
+            "Epochs of smaller networks", 1, 10_000, None, key="plan_smaller_epochs",
+            placeholder="as the full one's",
+            help="Most epochs of networks with fewer units that are trained from scratch.",
         )  # fmt: skip
         st.segmented_control(
             "Levels start from", STARTS, key="plan_start", required=True,

@@ -17,6 +17,7 @@ import edac_core
 from edac_core import studies
 from edac_core.compress.methods import (
     GRADUAL,
+    METHODS,
     Step,
     method_name,
     parse_recipe,
@@ -270,12 +271,15 @@ def _compressed(
         "initial_sparsity": compression.initial_sparsity,
         "decay_end": compression.decay_end,
     }
+    baseline = _baseline(plan, spec, shared)
+    anew = METHODS[recipe[0].method].place == "first"
     return replace(
-        _baseline(plan, spec, shared),
+        baseline,
         method=method,
         sparsity=total_sparsity(recipe),
         recipe=write_recipe(recipe),
         epochs=compression.epochs or spec.fine_tuning_epochs,
+        training_epochs=(compression.training_epochs if anew else None) or baseline.epochs,
         batch_size=spec.fine_tuning_batch_size,
         graph=compression.graph,
         **(polynomial if gradual else {"frequency": 1}),

@@ -75,7 +75,9 @@ class Compression:
 
     `schedules` are those of magnitude pruning; `methods` are further ones, or chains of them (see
     `edac_core.compress.methods`), each at every one of `sparsities` if it takes one; `recipes` are
-    chains that have a name and all their numbers.
+    chains that have a name and all their numbers. `epochs` are those of each step that fine-tunes,
+    `training_epochs` those of smaller networks that are trained from scratch, by default as many as
+    the full one's.
 
     `start` says whose weights a magnitude-pruned level goes on from (one of `STARTS`; "previous"
     follows the order of `sparsities`). The polynomial schedule, which gradual methods share,
@@ -89,6 +91,7 @@ class Compression:
     sparsities: tuple[float, ...] = ()
     precisions: tuple[str, ...] = DEFAULT_PRECISIONS
     epochs: int | None = None
+    training_epochs: int | None = None
     frequency: int = 100
     start: str = "baseline"
     initial_sparsity: float = 0.0
@@ -381,6 +384,7 @@ def _check_positive(plan: Plan) -> None:
         "patience in [training]": plan.training.patience,
         "batch_size in [training]": plan.training.batch_size,
         "epochs in [compression]": plan.compression.epochs,
+        "training_epochs in [compression]": plan.compression.training_epochs,
         "frequency in [compression]": plan.compression.frequency,
         "latency_calls": plan.latency_calls,
     }

@@ -53,6 +53,17 @@ def test_a_plans_batch_size_is_that_of_training_from_scratch():
     assert family.baseline != expand(plan())[0].baseline
 
 
+def test_smaller_networks_may_be_trained_longer():
+    methods = ["width", "structured-norm"]
+    first = expand(plan(methods=methods))[0]
+    second = expand(plan(methods=methods, training_epochs=600))[0]
+    epochs = {job.method: job.training_epochs for job in second.jobs}
+    assert epochs.pop("width") == 600
+    assert set(epochs.values()) == {200}
+    known = set(first.jobs)
+    assert {job.method for job in second.jobs if job not in known} == {"width"}
+
+
 def test_other_data_gives_other_keys():
     assert not set(all_keys(plan())) & set(all_keys(plan(), "other data"))
 

@@ -118,7 +118,10 @@ def test_shipped_files_give_the_stored_scores_to_the_real_recordings(store, vari
         np.testing.assert_allclose(scores, stored["score"], atol=1e-3)
 
 
-@pytest.mark.parametrize(("name", "files"), [("cnn-smaller", True), ("dense-smaller", False)])
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [("cnn-smaller", True), ("cnn-lstm-smaller", False), ("dense-smaller", False)],
+)
 def test_the_studies_of_other_methods_are_their_plans_run_to_the_end(store, name, files):
     plan = load_plan(PROJECT / "plans" / f"{name}.toml")
     study = store.studies().set_index("name").loc[name]
@@ -131,9 +134,13 @@ def test_the_studies_of_other_methods_are_their_plans_run_to_the_end(store, name
     assert variants["has_model"].any() == files
 
 
-def test_a_variant_gets_past_all_three_targets_of_the_cnn(store):
-    figures = store.figures("cnn-smaller")
+@pytest.mark.parametrize(
+    ("study", "target"),
+    list(zip(("cnn-smaller", "cnn-lstm-smaller", "dense-smaller"), TARGETS, strict=True)),
+)
+def test_a_variant_gets_past_all_three_targets(store, study, target):
+    figures = store.figures(study)
     summary = summarise(figures)
-    found = nearest(summary, figures, TARGETS[0], overlap=(575, 192))
+    found = nearest(summary, figures, target, overlap=(575, 192))
     assert found.share >= 1
     assert found.difference.difference >= -AUC_DROP

@@ -28,7 +28,7 @@ from edac_core.papers.claims import (
     find,
     judge,
 )
-from edac_core.studies.plan import Plan, load_plan
+from edac_core.studies.plan import Compression, Plan, load_plan
 
 DATA_SETS = {
     "coswara": "Coswara",
@@ -140,14 +140,24 @@ def rests_on(study: Study, runs: int) -> str:
     return ", ".join(parts)
 
 
-def plans_for(model: str, *, protocol: str | None = None) -> list[str]:
-    """Return the project's plans that run a network, the ones with fewest networks first."""
+def plans_for(model: str, *, protocol: str | None = None, claim: Claim | None = None) -> list[str]:
+    """Return the project's plans that run a network, the ones with fewest networks first.
+
+    With a claim, they are those that run its variant.
+    """
     plans = {
         path: plan
         for path, plan in _plans().items()
-        if model in plan.training.models and protocol in {None, plan.data.protocol}
+        if model in plan.training.models
+        and protocol in {None, plan.data.protocol}
+        and (claim is None or _runs_variant(plan.compression, claim))
     }
     return sorted(plans, key=lambda path: (len(plans[path].training.models), path))
+
+
+def _runs_variant(compression: Compression, claim: Claim) -> bool:
+    pruned_so = claim.schedule in compression.schedules and claim.sparsity in compression.sparsities
+    return claim.precision in compression.precisions and (pruned_so or not claim.sparsity)
 
 
 def how_to_run(plans: Sequence[str]) -> str:
@@ -209,7 +219,7 @@ def _rests(one: Judged) -> str:
     )
     return (
         f":small[No study here has it {level} in {one.claim.precision}: "
-        f"{how_to_run(plans_for(one.model))}.]"
+        f"{how_to_run(plans_for(one.model, claim=one.claim))}.]"
     )
 
 

@@ -117,6 +117,15 @@ def test_plans_can_be_asked_for_by_protocol():
     assert "plans/cnn.toml" not in plans_for("cnn", protocol="paper")
 
 
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.key)
+def test_there_is_a_plan_for_every_claims_variant(claim):
+    for model in claim.published:
+        plans = plans_for(model, claim=claim)
+        assert "plans/papers.toml" in plans
+        if claim.sparsity:
+            assert not {"plans/cnn-lstm-smaller.toml", "plans/dense-smaller.toml"} & set(plans)
+
+
 def test_a_short_training_and_a_title_from_elsewhere_are_told():
     short = dataclasses.replace(study(epochs=6), title="![x](http://x)")
     text = rests_on(short, 1)

@@ -7,6 +7,7 @@ import random
 import re
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
@@ -31,6 +32,12 @@ MB = 1e6
 def server(tmp_path):
     with serving(tmp_path / "cache", log=tmp_path / "server.log") as running:
         yield running
+
+
+def run(coroutine):
+    """Run it in a thread: in this one, tests in a browser may have a loop that runs."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def cough(seed, *, tail=0):
@@ -67,7 +74,7 @@ def test_sessions_at_once_hear_what_each_would_hear_alone(server):
             alone = [await answer_to(visitors[0], seed, tail=4) for seed in range(4)]
             return together, alone
 
-    together, alone = asyncio.run(compare())
+    together, alone = run(compare())
     assert together == alone
     assert all(together)
     assert len({tuple(answer) for answer in together}) > 1
@@ -84,7 +91,7 @@ def test_sliders_of_sessions_at_once_do_not_move_each_other(server):
     async def slide_all():
         return await asyncio.gather(*(slide(position) for position in range(2, 8)))
 
-    found = asyncio.run(slide_all())
+    found = run(slide_all())
     for query, option in found:
         level = re.search(r"sparsity=([0-9.]+)", query)[1]
         assert f"{float(level):g} %" == option.replace("\N{NO-BREAK SPACE}", " ")
@@ -139,12 +146,12 @@ async def slide_on(url, *, cycles):
 
 @pytest.mark.nightly
 def test_fifty_sessions_are_answered_and_leave_nothing_behind(server, record_property):
-    found = asyncio.run(crowd(server.url, seconds=SECONDS))
+    found = run(crowd(server.url, seconds=SECONDS))
     assert [errors for _, errors in found if errors] == []
     uploads = [seconds for taken, _ in found[:UPLOADING] for seconds in taken]
     moves = [seconds for taken, _ in found[UPLOADING:] for seconds in taken]
     before = memory(server)
-    assert asyncio.run(slide_on(server.url, cycles=FURTHER_CYCLES)) == []
+    assert run(slide_on(server.url, cycles=FURTHER_CYCLES)) == []
     after = memory(server)
     figures = {
         "moves": len(moves),

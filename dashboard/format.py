@@ -45,6 +45,11 @@ def difference(value: float) -> str:
     return f"{'+' if rounded > 0 else _MINUS}{abs(rounded):.3f}"
 
 
+def interval(low: float, high: float) -> str:
+    """Write the bounds of a difference of AUCs."""
+    return f"{difference(low)} to {difference(high)}"
+
+
 def size(count: float) -> str:
     """Write a number of bytes in kB or MB (powers of ten), three significant figures.
 

@@ -102,8 +102,8 @@ def describe_verdict(found: Trust, *, margin: float) -> str:
     lines = [
         f"{ICONS[found.verdict]} **At a margin of {margin:g}: {found.verdict}.** AUC "
         f"{write.difference(difference.difference)} (95 % interval "
-        f"{write.difference(difference.low)} to {write.difference(difference.high)} by DeLong, "
-        f"{write.difference(resampled.low)} to {write.difference(resampled.high)} by drawing "
+        f"{write.interval(difference.low, difference.high)} by DeLong, "
+        f"{write.interval(resampled.low, resampled.high)} by drawing "
         f"{resampled.clusters} {drawn} again).",
     ]
     if found.verdict is Verdict.CANNOT_TELL and found.needed is not None:
@@ -156,8 +156,7 @@ def _worth(scored: Scored) -> dict[str, object]:
 def _harm(harm: GroupHarm) -> dict[str, object]:
     change = harm.auc
     difference = "" if change is None else (
-        f"{write.difference(change.difference)} ({write.difference(change.low)} to "
-        f"{write.difference(change.high)})"
+        f"{write.difference(change.difference)} ({write.interval(change.low, change.high)})"
     )  # fmt: skip
     return {
         "grouping": harm.grouping, "group": harm.group, "n": harm.n, "positives": harm.positives,

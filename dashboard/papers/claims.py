@@ -230,7 +230,7 @@ def _beside(one: Judged) -> str:
         return ""
     if quantity is Quantity.AUC_LOST:
         known = pd.notna(finding.low)
-        interval = f"{write.difference(finding.low)} to {write.difference(finding.high)}"
+        interval = write.interval(finding.low, finding.high)
         return f" (95 % interval {interval})" if known else " (one run has no interval)"
     parts = [f"AUC {write.auc(finding.auc)}, {write.difference(finding.auc_difference)}"]
     if pd.notna(finding.unpruned) and one.claim.precision != REFERENCE_PRECISION:

@@ -130,8 +130,7 @@ def _sentence(paired: Paired) -> str:
     if not math.isfinite(paired.low):
         return f"{amount}; its interval is not known."
     end = ", **n.s.**" if paired.low <= 0 <= paired.high else "."
-    low, high = write.difference(paired.low), write.difference(paired.high)
-    return f"{amount} (95 % interval {low} to {high}){end}"
+    return f"{amount} (95 % interval {write.interval(paired.low, paired.high)}){end}"
 
 
 def _mcnemar(p_value: float) -> str:

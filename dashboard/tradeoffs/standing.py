@@ -109,6 +109,5 @@ def _by_delong(network: Network, row: pd.Series) -> tuple[float, float]:
 def _interval(standing: Standing) -> str:
     if not standing.known:
         return "; how sure that is, is not known"
-    low, high = write.difference(standing.low), write.difference(standing.high)
     over = "of one split" if standing.splits == 1 else f"over {standing.splits} splits"
-    return f" (95 % interval {low} to {high} {over})"
+    return f" (95 % interval {write.interval(standing.low, standing.high)} {over})"

@@ -185,7 +185,7 @@ def _standings(rows: pd.DataFrame) -> list[Standing | None]:
 def _interval(low: float, high: float) -> str | None:
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
-    return f"{write.difference(low)} to {write.difference(high)}"
+    return write.interval(low, high)
 
 
 def _within(margin: float) -> ColumnConfig:

@@ -52,12 +52,10 @@ def find_best(target: Target, shown: Sequence[Shown]) -> Best | None:
         if one.study.protocol != "clean" or one.study.synthetic:
             continue
         figures = read_figures(one.study)
-        sets = one.study.sets_of(target.model)
-        if target.model not in set(figures.summary["model"]) or not sets:
+        overlap = one.study.overlap_of(target.model)
+        if target.model not in set(figures.summary["model"]) or overlap is None:
             continue
-        reached = nearest(
-            figures.summary, figures.variants, target, overlap=(sets["train"], sets["test"])
-        )
+        reached = nearest(figures.summary, figures.variants, target, overlap=overlap)
         if reached is not None:
             row = figures.summary.loc[[reached.label]].iloc[0]
             found.append(Best(target, one.study, row, reached))
@@ -94,8 +92,8 @@ def _row(target: Target, best: Best | None) -> dict[str, str]:
     return {
         **row,
         "variant": name_variant(best.row),
-        "auc": f"{write.difference(difference.difference)} ({write.difference(difference.low)} to "
-        f"{write.difference(difference.high)})",
+        "auc": f"{write.difference(difference.difference)} "
+        f"({write.interval(difference.low, difference.high)})",
         "verdict": SHORT[non_inferiority(difference, margin=AUC_DROP)],
         "study": best.study.name,
     }

@@ -293,15 +293,22 @@ def _draw_networks() -> None:
             "Training seeds", key="plan_seeds",
             help="Each is another start of the training; the papers vary this one.",
         )  # fmt: skip
-        st.number_input(
-            "Epochs", 1, 10_000, None, key="plan_epochs", placeholder="paper's",
-            help="Most epochs of a baseline's training; empty: as the network's paper did.",
+        _ask_count(
+            "Epochs", key="plan_epochs",
+            help_text="Most epochs of a baseline's training; empty: as the network's paper did.",
         )  # fmt: skip
-        st.number_input(
-            "Fine-tuning epochs", 1, 10_000, None, key="plan_tuning_epochs",
-            placeholder="paper's",
-            help="Epochs of training while a level is pruned; empty: as the network's paper did.",
+        _ask_count(
+            "Fine-tuning epochs", key="plan_tuning_epochs",
+            help_text="Epochs of training while a level is pruned; empty: as the network's paper "
+            "did.",
         )  # fmt: skip
+
+
+def _ask_count(
+    label: str, *, key: str, help_text: str, most: int = 10_000, otherwise: str = "paper's"
+) -> None:
+    """Ask for a number that may be left open; `otherwise` says what holds then."""
+    st.number_input(label, 1, most, None, key=key, placeholder=otherwise, help=help_text)
 
 
 def _draw_more() -> None:
@@ -310,18 +317,17 @@ def _draw_more() -> None:
             st.text_input(
                 "Folder of the recordings", key="plan_path", placeholder="where they are looked for"
             )
-        st.number_input(
-            "Patience", 1, 10_000, None, key="plan_patience", placeholder="paper's",
-            help="Epochs without a lower validation loss after which a baseline stops.",
+        _ask_count(
+            "Patience", key="plan_patience",
+            help_text="Epochs without a lower validation loss after which a baseline stops.",
         )  # fmt: skip
-        st.number_input(
-            "Batch size", 1, 100_000, None, key="plan_batch_size", placeholder="paper's",
-            help="Recordings a step when a network is trained from scratch.",
+        _ask_count(
+            "Batch size", key="plan_batch_size", most=100_000,
+            help_text="Recordings a step when a network is trained from scratch.",
         )  # fmt: skip
-        st.number_input(
-            "Epochs of smaller networks", 1, 10_000, None, key="plan_smaller_epochs",
-            placeholder="as the full one's",
-            help="Most epochs of networks with fewer units that are trained from scratch.",
+        _ask_count(
+            "Epochs of smaller networks", key="plan_smaller_epochs", otherwise="as the full one's",
+            help_text="Most epochs of networks with fewer units that are trained from scratch.",
         )  # fmt: skip
         st.segmented_control(
             "Levels start from", STARTS, key="plan_start", required=True,

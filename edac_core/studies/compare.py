@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -109,10 +109,9 @@ def compare_two(
         The p values of McNemar's test in the runs that both have, combined; NaN if there is none.
     """
     called = _decisions(first, answers) | _decisions(second, answers)
-    pairs = first.merge(second, on=TESTED_ALIKE)[["key_x", "key_y"]]
     tests = [
         mcnemar(answers[one].labels, called[one], called[other]).p_value
-        for one, other in pairs.itertuples(index=False)
+        for one, other in _tested_alike(first, second)
     ]
     return combine_p_values(tests) if tests else math.nan
 
@@ -144,13 +143,18 @@ def difference_of_two(
     paired = paired_difference(first, second, overlap=overlap)
     if paired.splits != 1:
         return paired
-    pairs = first.merge(second, on=TESTED_ALIKE)[["key_x", "key_y"]]
     found = [
         delong_difference(answers[one].labels, answers[one].scores, answers[other].scores)
-        for one, other in pairs.itertuples(index=False)
+        for one, other in _tested_alike(first, second)
     ]
     low, high = (float(np.mean([getattr(one, end) for one in found])) for end in ("low", "high"))
     return replace(paired, low=low, high=high)
+
+
+def _tested_alike(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Pair the keys of two configurations' variants in the runs that both have."""
+    pairs = first.merge(second, on=TESTED_ALIKE)
+    return zip(pairs["key_x"], pairs["key_y"], strict=True)
 
 
 def difference_bounds(rows: pd.DataFrame) -> pd.DataFrame:

@@ -49,6 +49,9 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+Listener = Callable[[Event], object]
+
+
 @dataclass(frozen=True)
 class ProcessMark:
     """A process that cannot be taken for a later one of the same number."""

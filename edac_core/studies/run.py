@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from edac_core.measure.latency import machine, measure_latency
 from edac_core.studies.estimate import Pace, read_costs
 from edac_core.studies.inputs import SplitInputs, open_data, prepare
 from edac_core.studies.jobs import Family, Job, expand, job_keys, training_key
-from edac_core.studies.journal import Event, journal, only_writer
+from edac_core.studies.journal import Event, Listener, journal, only_writer
 from edac_core.studies.plan import Plan
 from edac_core.studies.protocols import ORIGINAL
 from edac_core.studies.store import JobResult, Store, variant_key
@@ -34,8 +34,6 @@ TOPIC = "edac-epochs"
 _LATENCY_INPUTS = 100
 _LATENCY_GROUP = 12
 _LATENCY_BYTES = 5e8
-
-Listener = Callable[[Event], object]
 
 
 @dataclass(frozen=True)

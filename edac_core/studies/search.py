@@ -30,9 +30,9 @@ from edac_core.measure.discrimination import auc_interval
 from edac_core.models import resolve
 from edac_core.studies import BASELINE
 from edac_core.studies.jobs import code_fingerprint, versions
-from edac_core.studies.journal import Event, only_writer
+from edac_core.studies.journal import Event, Listener, only_writer
 from edac_core.studies.plan import Plan, parse_plan
-from edac_core.studies.run import Listener, run_study
+from edac_core.studies.run import run_study
 from edac_core.studies.select import RUN, ZIP_BYTES, Limits, pareto_front
 from edac_core.studies.store import Store
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from edac_core.errors import ModelError, StoreError
 from edac_core.measure.discrimination import auc_interval
 from edac_core.models import ModelSpec, get_model
 from edac_core.models.examples import Examples
-from edac_core.studies import BASELINE
+from edac_core.studies import BASELINE, method_of
 from edac_core.studies.inputs import SplitInputs, open_data, prepare
-from edac_core.studies.journal import Event, only_writer
+from edac_core.studies.journal import Event, Listener, only_writer
 from edac_core.studies.plan import Data, parse_plan
 from edac_core.studies.store import LayerChange, Store, variant_key
 
@@ -32,8 +32,6 @@ PRECISIONS = (REFERENCE_PRECISION, "int8", "int4_weights")
 # How far the AUC may be from that of the stored file, by what two runtimes round differently.
 _SAME_AUC = 0.002
 _STAGE = "networks, layer by layer"
-
-Listener = Callable[[Event], object]
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,9 @@ def measure_sensitivities(
         raise StoreError(f"There is no study store in {cache}; run a plan first.")
     store = Store(cache)
     with only_writer(store.folder), contextlib.closing(store):
+        plan = _plan_of(store, study)
         missing = [_baseline(row) for row in _unmeasured(store, study, model)]
-        data = parse_plan(_plan_of(store, study)).data
+        data = parse_plan(plan).data
         recordings = _Recordings(data, cache=cache, workers=workers, listener=listener)
         for done, baseline in enumerate(missing):
             listener(Event("preparing", _STAGE, done, len(missing)))
@@ -143,11 +142,10 @@ def _plan_of(store: Store, study: str) -> Mapping[str, Any]:
 
 def _unmeasured(store: Store, study: str, model: str | None) -> list[Mapping[Any, Any]]:
     """Return the rows of `Store.jobs` of the baselines that lack anything."""
-    _plan_of(store, study)
     jobs = store.jobs(study).to_dict("records")
     baselines: list[Mapping[Any, Any]] = [
         job for job in jobs
-        if _method(job["config"]) == BASELINE and model in {None, job["config"]["model"]}
+        if method_of(job["config"]) == BASELINE and model in {None, job["config"]["model"]}
     ]  # fmt: skip
     if not baselines:
         of_model = "" if model is None else f" of {model!r}"
@@ -156,11 +154,6 @@ def _unmeasured(store: Store, study: str, model: str | None) -> list[Mapping[Any
         )
     known = store.sensitivities(study)
     return [job for job in baselines if not _is_whole(known[known["job"] == job["key"]])]
-
-
-def _method(config: Mapping[str, Any]) -> Any:
-    # What it was called when there were none but schedules.
-    return config.get("method", config.get("schedule"))
 
 
 def _is_whole(known: pd.DataFrame) -> bool:

@@ -35,10 +35,9 @@ _DROP_THE_REST = (
     "UPDATE jobs SET weights = NULL",
 )
 
-Choice = Callable[[pd.DataFrame], "pd.Series[bool]"]
-
-
 _SMALL_BYTES = 120e3
+
+Choice = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
 def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:

@@ -7,6 +7,7 @@ import numpy as np
 from edac_core.models import ModelSpec
 from edac_core.models.backend import keras
 from edac_core.models.examples import Examples
+from edac_core.models.training import seed_everything, train
 
 SHAPE = (12, 6, 1)
 
@@ -42,3 +43,12 @@ def examples(n=96, *, seed=0):
     features = rng.normal(size=(n, *SHAPE)).astype(np.float32)
     features[labels == 1, :6] += 0.7
     return Examples(features, labels)
+
+
+def trained():
+    """Return a network that has learnt the data."""
+    seed_everything(3)
+    model = network()
+    train(model, spec(), examples(), examples(64, seed=1), batch_size=32, epochs=4, patience=None,
+          seed=3)  # fmt: skip
+    return model

@@ -21,7 +21,7 @@ from edac_core.errors import DataError, PlanError
 from edac_core.measure import anatomy
 from edac_core.models.backend import keras
 from edac_core.models.examples import Examples
-from edac_core.models.training import seed_everything, train
+from edac_core.models.training import seed_everything
 
 SPARSITIES = (0.0, 0.5, 0.9)
 PRECISIONS = ("float32", "int8", "int4_weights")
@@ -29,11 +29,7 @@ PRECISIONS = ("float32", "int8", "int4_weights")
 
 @pytest.fixture(scope="module")
 def network():
-    seed_everything(3)
-    model = tiny.network()
-    train(model, tiny.spec(), tiny.examples(), tiny.examples(64, seed=1), batch_size=32, epochs=4,
-          patience=None, seed=3)  # fmt: skip
-    return model
+    return tiny.trained()
 
 
 @pytest.fixture(scope="module")

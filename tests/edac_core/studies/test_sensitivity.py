@@ -10,7 +10,6 @@ from sklearn.metrics import log_loss, roc_auc_score
 from edac_core.compress.pruning import magnitude_mask
 from edac_core.errors import ModelError, StoreError
 from edac_core.measure.discrimination import auc_interval
-from edac_core.models.training import seed_everything, train
 from edac_core.studies import sensitivity as module
 from edac_core.studies.inputs import SplitInputs
 from edac_core.studies.journal import only_writer
@@ -27,11 +26,7 @@ PLAN = {
 
 @pytest.fixture(scope="module")
 def network():
-    seed_everything(3)
-    model = tiny.network()
-    train(model, tiny.spec(), tiny.examples(), tiny.examples(64, seed=1), batch_size=32, epochs=4,
-          patience=None, seed=3)  # fmt: skip
-    return model
+    return tiny.trained()
 
 
 @pytest.fixture(scope="module")

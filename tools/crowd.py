@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
 from types import TracebackType
 from typing import Any, Self
 
+import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -115,16 +114,11 @@ class Visitor:
         """Move a slider to one of its positions, counted from 0; return the seconds it took."""
         widget = self.widget("slider", label)
         options = list(widget.proto.options)
-        state = WidgetState(id=widget.proto.id)
-        state.string_array_value.data.append(options[position % len(options)])
-        return await self._set(state, widget.fragment)
+        return await self._choose(widget, options[position % len(options)])
 
     async def choose(self, label: str, option: str) -> float:
         """Choose one of a group of buttons; return the seconds it took."""
-        widget = self.widget("button_group", label)
-        state = WidgetState(id=widget.proto.id)
-        state.string_array_value.data.append(option)
-        return await self._set(state, widget.fragment)
+        return await self._choose(self.widget("button_group", label), option)
 
     async def upload(self, label: str, name: str, data: bytes) -> float:
         """Hand in a file and return the seconds until the page has settled."""
@@ -148,6 +142,11 @@ class Visitor:
                 await asyncio.sleep(interval)
                 await self.run(fragment=fragment, repeated=True)
 
+    async def _choose(self, widget: Widget, option: str) -> float:
+        state = WidgetState(id=widget.proto.id)
+        state.string_array_value.data.append(option)
+        return await self._set(state, widget.fragment)
+
     async def _set(self, state: WidgetState, fragment: str) -> float:
         self._values[state.id] = state
         return await self.run(fragment=fragment)
@@ -163,20 +162,10 @@ class Visitor:
         raise ConnectionError("The server closed the connection.")
 
     def _put(self, path: str, data: bytes) -> None:
-        boundary = "a-boundary-that-no-recording-holds"
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        )
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            self.url + path, method="PUT",
-            data=head.encode() + data + f"\r\n--{boundary}--\r\n".encode(),
-            headers={
-                "Content-Type": f"multipart/form-data; boundary={boundary}",
-                "Cookie": f"{_XSRF_COOKIE}={self._xsrf}", "X-Xsrftoken": self._xsrf,
-            },
-        )  # fmt: skip
-        urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS).close()  # noqa: S310
+        requests.put(
+            self.url + path, files={"file": data}, cookies={_XSRF_COOKIE: self._xsrf},
+            headers={"X-Xsrftoken": self._xsrf}, timeout=_PATIENCE_SECONDS,
+        ).raise_for_status()  # fmt: skip
 
     @property
     def _connected(self) -> ClientConnection:
@@ -235,6 +224,5 @@ class Visitor:
 
 
 def _xsrf_token(url: str) -> str:
-    with urllib.request.urlopen(f"{url}/_stcore/health") as answer:  # noqa: S310 - our own server
-        cookies = SimpleCookie(answer.headers.get("Set-Cookie", ""))
-    return cookies[_XSRF_COOKIE].value
+    answer = requests.get(f"{url}/_stcore/health", timeout=_PATIENCE_SECONDS)
+    return str(answer.cookies[_XSRF_COOKIE])

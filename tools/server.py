@@ -45,7 +45,7 @@ def serving(cache: Path, *, log: Path) -> Iterator[Server]:
 
     Raises
     ------
-    RuntimeError
+    SystemExit
         If it ends or does not answer within a minute; with what it printed.
     """
     port = free_port()
@@ -81,4 +81,4 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], *, log: Path) -> None:
         ):
             return
         time.sleep(_LOOK_EVERY_SECONDS)
-    raise RuntimeError(f"The dashboard does not start: {log.read_text('utf-8', 'replace')}")
+    raise SystemExit(f"The dashboard does not start: {log.read_text('utf-8', 'replace')}")

@@ -56,6 +56,7 @@ METHODS = {
         ("block", "4px,4px", "cross"),
         ("rewritten", "solid", "hourglass"),
         ("round-to-zero", "solid", "triangle-left"),
+        ("compaction", "solid", "diamond-tall"),
         ("cluster-16", "solid", "hexagon"),
         ("cluster-32", "solid", "hexagon2"),
         ("qat", "solid", "x"),

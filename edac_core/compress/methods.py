@@ -93,6 +93,11 @@ METHODS: Mapping[str, Method] = {
         explanation="weights below half an int8 step are set to zero, without training",
         removes=False,
     ),
+    "compaction": Method(
+        title="dead units taken out",
+        explanation="units that pruning left dead are taken out and their constants folded away",
+        removes=False,
+    ),
     "cluster-16": Method(
         title="16 shared values",
         explanation="each layer's weights share 16 values",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edac_core.compress.clustering import cluster
+from edac_core.compress.compaction import compact
 from edac_core.compress.folding import fold_normalisation
 from edac_core.compress.methods import Step
 from edac_core.compress.movement import prune_by_movement
@@ -208,6 +209,10 @@ def _rounded(piece: Piece, _step: Step, bench: Bench) -> Piece:
     return piece.after(round_to_zero(piece.model, bench.spec))
 
 
+def _compacted(piece: Piece, _step: Step, _bench: Bench) -> Piece:
+    return piece.after(compact(piece.model))
+
+
 def _clustered(piece: Piece, step: Step, bench: Bench) -> Piece:
     _, centroids = step.method.split("-")
     return piece.after(
@@ -288,6 +293,7 @@ _DO: Mapping[str, Callable[[Piece, Step, Bench], Piece]] = {
     "width-distilled": _width_distilled,
     "rewritten": _rewritten,
     "round-to-zero": _rounded,
+    "compaction": _compacted,
     "cluster-16": _clustered,
     "cluster-32": _clustered,
     "qat": _quantized,

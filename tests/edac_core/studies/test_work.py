@@ -191,6 +191,23 @@ def test_a_chain_does_one_step_after_the_other(inputs, baseline):
     assert len(result.history) == 2
 
 
+def test_compaction_takes_dead_units_out_and_scores_stay(inputs, baseline):
+    dead, compact = (
+        run_job(
+            job(
+                method=recipe, recipe=recipe, sparsity=0.97, epochs=1, frequency=1,
+                precisions=("float32",), graph="rewritten",
+            ),
+            inputs, baseline.weights,
+        )
+        for recipe in ("constant:0.97", "constant:0.97+compaction")
+    )  # fmt: skip
+    before, after = dead.variants[0], compact.variants[0]
+    np.testing.assert_allclose(after.scores.test, before.scores.test, atol=1e-6)
+    assert after.size.raw_bytes < before.size.raw_bytes
+    assert after.size.weights < before.size.weights
+
+
 def test_training_for_8_bits_keeps_the_zeros_and_has_one_precision(inputs, baseline):
     recipe = "constant:0.75+qat"
     chain = job(

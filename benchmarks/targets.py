@@ -23,6 +23,7 @@ from edac_core.measure.noninferiority import non_inferiority
 from edac_core.models import get_model
 from edac_core.studies.select import CONFIGURATION, RUN, is_reference, summarise
 from edac_core.studies.store import Store
+from edac_core.studies.tables import overlaps_of
 from edac_core.studies.targets import AUC_DROP, TARGETS, Reached, Target, nearest
 
 _INPUTS = 32
@@ -78,13 +79,13 @@ def _stores() -> Iterator[Store]:
 def _candidates(stores: list[Store], target: Target) -> Iterator[_Found]:
     for store in stores:
         for study in store.studies().to_dict("records"):
-            sets = study["data"].get("networks", {}).get(target.model, {}).get("sets")
+            overlap = overlaps_of(study["data"], [target.model]).get(target.model)
             plan = study["plan"]["data"]
-            if not sets or study["data"].get("synthetic") or plan.get("protocol") != "clean":
+            if not overlap or study["data"].get("synthetic") or plan.get("protocol") != "clean":
                 continue
             figures = store.figures(study["name"])
             summary = summarise(figures)
-            reached = nearest(summary, figures, target, overlap=(sets["train"], sets["test"]))
+            reached = nearest(summary, figures, target, overlap=overlap)
             if reached is not None:
                 row = summary.loc[[reached.label]].iloc[0]
                 yield _Found(store, study["name"], row, reached)

@@ -25,6 +25,7 @@ from edac_core.studies.compare import (
 )
 from edac_core.studies.select import Paired, summarise, summarise_groups
 from edac_core.studies.store import Store
+from edac_core.studies.tables import overlaps_of
 
 LOCAL_PREFIX = "local/"
 VARIANT = ["job", "precision"]
@@ -82,8 +83,7 @@ class Study:
 
     def overlap_of(self, model: str) -> tuple[int, int] | None:
         """Return how many recordings a split of a network trains and tests on, if it is known."""
-        sets = self.sets_of(model)
-        return (sets["train"], sets["test"]) if {"train", "test"} <= set(sets) else None
+        return overlaps_of(self.data, [model]).get(model)
 
     def _network(self, model: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.data.get("networks", {}).get(model, {})
@@ -307,9 +307,9 @@ def _read_figures(shelf: Shelf, name: str, _study: Study) -> Figures:
     with shelf.open() as store:
         variants = store.figures(name)
     variants = variants[variants["protocol"] == _study.protocol].astype({"sparsity": float})
-    known = {model: _study.overlap_of(model) for model in variants["model"].unique()}
-    overlaps = {model: overlap for model, overlap in known.items() if overlap is not None}
-    return Figures(variants.reset_index(drop=True), summarise(variants, overlaps=overlaps))
+    overlaps = overlaps_of(_study.data, variants["model"].unique())
+    summary = summarise(variants, overlaps=overlaps)
+    return Figures(variants.reset_index(drop=True), summary)
 
 
 # Shared by all sessions and never changed.

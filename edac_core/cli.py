@@ -28,44 +28,16 @@ from edac_core.errors import EdacError, StoreError
 from edac_core.locations import SHIPPED, local_cache
 from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies import BASELINE
-from edac_core.studies.compare import compare_variants, in_full
 from edac_core.studies.journal import LOG_FILE, run_folder
 from edac_core.studies.plan import load_plan
 from edac_core.studies.store import Store
+from edac_core.studies.trust import MARGIN
+from edac_core.table import TABLE_HELP, Wanted, for_terminal, table_of
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
 SENSITIVITY_LOG = "sensitivity.log"
 
-# What people see of a study's table: heading, column and how a figure is written.
-_TABLE_COLUMNS = (
-    ("model", "model", "{}"),
-    ("protocol", "protocol", "{}"),
-    ("method", "method", "{}"),
-    ("sparsity", "sparsity", "{:g}"),
-    ("precision", "precision", "{}"),
-    ("split", "split_seed", "{}"),
-    ("seed", "training_seed", "{}"),
-    ("auc", "auc", "{:.3f}"),
-    ("±", "auc_half_width", "{:.3f}"),
-    ("diff", "auc_difference", "{:+.3f}"),
-    ("±diff", "difference_half_width", "{:.3f}"),
-    ("uar", "uar", "{:.3f}"),
-    ("zip_MiB", "zip_mib", "{:.2f}"),
-    ("zero_%", "zero_percent", "{:.1f}"),
-    ("ms", "latency_ms", "{:.2f}"),
-    ("mcnemar_p", "mcnemar_p", "{:.2g}"),
-)
-_TABLE_HELP = (
-    "Print the variants of a study, a row each. auc stands with half its 95 % interval (DeLong); "
-    "diff is the AUC less that of the float32 baseline of the same run, with half its paired 95 % "
-    "interval (DeLong); uar is at the variant's own threshold; zip_MiB is the zipped file in units "
-    "of 2^20 bytes; zero_% is the share of the weights that are zero; ms is the median latency; "
-    "mcnemar_p compares its decisions with those of the unpruned float32 network of the same run. "
-    "--csv and --json print all columns: intervals, sensitivity, specificity, thresholds, "
-    "discordant counts, calibration error, number of different scores, sizes in bytes and MiB, "
-    "numbers of weights, latencies, digests."
-)
 _SEARCH_HELP = (
     "Try recipes on the network and the data of a plan, or go on with it, and print the best "
     "compromises found so far: recipes within the limits that no other beats in size (or latency) "
@@ -270,24 +242,15 @@ def _status(options: argparse.Namespace) -> int:
 
 def _table(options: argparse.Namespace) -> int:
     store = _store_of(options.study, options.cache)
-    variants = store.variants(options.study)
-    table = in_full(variants, compare_variants(variants, store.scores))
-    _show(table if options.csv or options.json else _for_people(table), options)
+    wanted = Wanted(
+        margin=options.margin,
+        means=options.means,
+        sensitivity=options.sensitivity,
+        devices=options.devices,
+    )
+    table = table_of(store, options.study, wanted)
+    _show(table if options.csv or options.json else for_terminal(table, wanted), options)
     return 0
-
-
-def _for_people(table: pd.DataFrame) -> pd.DataFrame:
-    """Choose and write the columns that a terminal has room for."""
-    table = table.assign(
-        auc_half_width=(table["auc_high"] - table["auc_low"]) / 2,
-        difference_half_width=(table["auc_difference_high"] - table["auc_difference_low"]) / 2,
-    )
-    return pd.DataFrame(
-        {
-            heading: ["-" if pd.isna(value) else written.format(value) for value in table[column]]
-            for heading, column, written in _TABLE_COLUMNS
-        }
-    )
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -475,8 +438,21 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "status", _status, "list the studies and how far they are")
 
     table = _command(commands, "table", _table, "print all variants of a study")
-    table.description = _TABLE_HELP
+    table.description = TABLE_HELP
     table.add_argument("study")
+    table.add_argument("--means", action="store_true", help="average over the runs")
+    table.add_argument(
+        "--margin", type=float, default=MARGIN,
+        help=f"largest loss of AUC that would still do, for the verdict (default: {MARGIN:g})",
+    )  # fmt: skip
+    table.add_argument(
+        "--sensitivity", type=float,
+        help="add sensitivity and specificity at the threshold that reaches this on validation",
+    )  # fmt: skip
+    table.add_argument(
+        "--devices", action="store_true",
+        help="add estimated RAM, multiplications and the runtimes that take a file",
+    )  # fmt: skip
 
     export = _command(commands, "export", _export, "write a variant's .tflite file, or a bundle")
     export.description = _EXPORT_HELP

@@ -210,10 +210,11 @@ def in_full(variants: pd.DataFrame, comparison: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a variant, by run, the baseline first: what identifies it; AUC with its interval,
-        UAR, sensitivity, specificity, threshold; the columns of `compare_variants`; sizes in
-        bytes and (``zip_mib``, ``raw_mib``) in MiB; weights, those that are zero (``zero_weights``,
-        ``zero_percent``) and those that are not; latencies; the file's digest.
+        One row a variant, indexed by its ``key``, by run, the baseline first: what identifies it;
+        AUC with its interval, UAR, sensitivity, specificity, threshold; the columns of
+        `compare_variants`; sizes in bytes and (``zip_mib``, ``raw_mib``) in MiB; weights, those
+        that are zero (``zero_weights``, ``zero_percent``) and those that are not; latencies; the
+        file's digest.
     """
     zeros = variants["weights"] - variants["nonzero_weights"]
     table = variants.join(comparison, on="key").assign(
@@ -225,7 +226,7 @@ def in_full(variants: pd.DataFrame, comparison: pd.DataFrame) -> pd.DataFrame:
     table = table.sort_values([*RUN, "method", "sparsity", "precision"], key=_baseline_first)
     # Counts stay whole numbers where a run has no baseline yet.
     counts = {"only_baseline_right": "Int64", "only_variant_right": "Int64"}
-    return table[_TABLE].astype(counts).reset_index(drop=True)
+    return table.set_index("key")[_TABLE].astype(counts)
 
 
 def _baseline_first(column: pd.Series) -> pd.Series:

@@ -118,8 +118,8 @@ def trust(
             negatives=int((labels == 0).sum()),
             margin=margin,
         ),
-        _scored(variant, sensitivity),
-        _scored(baseline, sensitivity),
+        scored_at(variant, sensitivity),
+        scored_at(baseline, sensitivity),
     )
 
 
@@ -148,7 +148,21 @@ def who_pays(
     )
 
 
-def _scored(scores: pd.DataFrame, sensitivity: float) -> Scored:
+def scored_at(scores: pd.DataFrame, sensitivity: float) -> Scored:
+    """Say what a file's scores are worth.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As `Store.scores` returns it.
+    sensitivity : float
+        What the operating point is to reach on validation recordings.
+
+    Raises
+    ------
+    DataError
+        If the sensitivity is out of range, or a set has recordings of one class only.
+    """
     test, validation = _test(scores), scores[scores["set"] == "validation"]
     threshold = threshold_for_sensitivity(
         validation["label"], validation["score"], sensitivity=sensitivity

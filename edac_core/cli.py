@@ -221,23 +221,27 @@ def _termination_interrupts() -> Iterator[None]:
 
 
 def _status(options: argparse.Namespace) -> int:
-    stores = _stores(options.cache)
-    rows = [
-        {
-            "study": name,
-            "where": store.folder.name,
-            "finished": len(store.jobs(name)),
-            "jobs": store.planned(name),
-            "failed": len(store.failures(name)),
-        }
-        for store in stores
-        for name in store.studies()["name"]
-    ]
+    rows = [row for store in _stores(options.cache) for row in _progress_of(store)]
     if not rows and not options.json:
         _say({}, "No studies yet; start with: edac run plans/quick.toml", options)
         return 0
     _show(pd.DataFrame(rows, columns=["study", "where", "finished", "jobs", "failed"]), options)
     return 0
+
+
+def _progress_of(store: Store) -> list[dict[str, Any]]:
+    """Say how far each study is, all at one moment of a run that may be writing."""
+    with store.snapshot():
+        return [
+            {
+                "study": name,
+                "where": store.folder.name,
+                "finished": len(store.jobs(name)),
+                "jobs": store.planned(name),
+                "failed": len(store.failures(name)),
+            }
+            for name in store.studies()["name"]
+        ]
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -349,8 +353,9 @@ def _data_download(options: argparse.Namespace) -> int:
 
 
 def _stores(cache: Path) -> list[Store]:
-    """Open the stores there are: this machine's first, then the shipped one."""
-    local = [Store(cache)] if Store.exists(cache) else []
+    """Open the stores there are for reading: this machine's first, then the shipped one."""
+    own = Store.exists(cache) and cache.resolve() != SHIPPED.resolve()
+    local = [Store(cache, readonly=True, live=True)] if own else []
     shipped = [Store(SHIPPED, readonly=True)] if Store.exists(SHIPPED) else []
     return local + shipped
 

@@ -1,7 +1,6 @@
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT OR IGNORE INTO meta VALUES ('schema', '1');
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
-CREATE TABLE IF NOT EXISTS studies (
+CREATE TABLE studies (
   name TEXT PRIMARY KEY,
   title TEXT NOT NULL,
   plan TEXT NOT NULL,      -- JSON
@@ -9,13 +8,13 @@ CREATE TABLE IF NOT EXISTS studies (
   created TEXT NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS splits (
+CREATE TABLE splits (
   key TEXT PRIMARY KEY,
   seed INTEGER NOT NULL,
   recordings TEXT NOT NULL -- JSON table: recording, label, group, participant, set, copy
 );
 
-CREATE TABLE IF NOT EXISTS jobs (
+CREATE TABLE jobs (
   key TEXT PRIMARY KEY,
   split TEXT NOT NULL REFERENCES splits (key),
   config TEXT NOT NULL,    -- JSON
@@ -28,25 +27,25 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 
 -- Which job's weights come of a training, by all that they depend on.
-CREATE TABLE IF NOT EXISTS trainings (
+CREATE TABLE trainings (
   key TEXT PRIMARY KEY,
   job TEXT NOT NULL REFERENCES jobs (key)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS study_jobs (
+CREATE TABLE study_jobs (
   study TEXT NOT NULL REFERENCES studies (name),
   job TEXT NOT NULL,
   PRIMARY KEY (study, job)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS failures (
+CREATE TABLE failures (
   job TEXT PRIMARY KEY,
   config TEXT NOT NULL,
   reason TEXT NOT NULL,
   "when" TEXT NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS variants (
+CREATE TABLE variants (
   key TEXT PRIMARY KEY,
   job TEXT NOT NULL REFERENCES jobs (key),
   precision TEXT NOT NULL,
@@ -67,15 +66,15 @@ CREATE TABLE IF NOT EXISTS variants (
   test_scores BLOB NOT NULL,
   created TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS variants_by_job ON variants (job);
+CREATE INDEX variants_by_job ON variants (job);
 -- What is shown of all variants at once: they are read without passing over every score.
-CREATE INDEX IF NOT EXISTS variants_at_a_glance ON variants (
+CREATE INDEX variants_at_a_glance ON variants (
   job, precision, key, auc, auc_low, auc_high, uar, raw_bytes, zip_bytes, weights_total,
   nonzero_weights
 );
 
 -- Precisions that a job has no variant of, and why.
-CREATE TABLE IF NOT EXISTS refusals (
+CREATE TABLE refusals (
   job TEXT NOT NULL REFERENCES jobs (key),
   precision TEXT NOT NULL,
   reason TEXT NOT NULL,
@@ -83,7 +82,7 @@ CREATE TABLE IF NOT EXISTS refusals (
 ) WITHOUT ROWID;
 
 -- What a job's network is worth on validation recordings with one layer pruned and rounded.
-CREATE TABLE IF NOT EXISTS sensitivities (
+CREATE TABLE sensitivities (
   job TEXT NOT NULL REFERENCES jobs (key),
   layer TEXT NOT NULL,
   weights INTEGER NOT NULL,
@@ -97,7 +96,7 @@ CREATE TABLE IF NOT EXISTS sensitivities (
   PRIMARY KEY (job, layer, sparsity, precision)
 );
 
-CREATE TABLE IF NOT EXISTS groups (
+CREATE TABLE groups (
   variant TEXT NOT NULL REFERENCES variants (key),
   "group" TEXT NOT NULL,
   n INTEGER NOT NULL,
@@ -108,7 +107,7 @@ CREATE TABLE IF NOT EXISTS groups (
   PRIMARY KEY (variant, "group")
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS latencies (
+CREATE TABLE latencies (
   variant TEXT NOT NULL REFERENCES variants (key),
   machine_id TEXT NOT NULL,
   median_ms REAL NOT NULL,

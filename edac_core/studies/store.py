@@ -8,6 +8,7 @@ variant whole or not at all.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -24,15 +25,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from edac_core.errors import ModelError, StoreError
+from edac_core.studies import schema
 
 if TYPE_CHECKING:  # They import what computes and runs variants; a reader of figures needs neither.
     from edac_core.measure.discrimination import Decision, GroupAuc, Interval
     from edac_core.measure.latency import Latency
     from edac_core.measure.size import Size
 
-SCHEMA_VERSION = 1
 _SUFFIX = ".tflite.xz"
-_SCHEMA = Path(__file__).with_name("schema.sql")
+_PART = ".part-"
+_LOCK_SECONDS = 30.0
 _FIGURE_NAMES = [
     "auc", "auc_low", "auc_high", "uar", "raw_bytes", "zip_bytes", "weights", "nonzero_weights",
     "latency_ms", "latency_p95_ms", "baseline_latency_ms",
@@ -153,14 +155,16 @@ class Store:
         self.readonly = readonly
         self.live = live
         if readonly and not self.path.is_file():
-            raise StoreError(f"There is no study store in {self.folder}; run a plan first.")
-        with self._explained():
+            raise self._none_here()
+        with contextlib.ExitStack() as undoing, self._explained():
             if not readonly:
                 self._models.mkdir(parents=True, exist_ok=True)
             self._database = self._connect()
+            undoing.callback(self._database.close)
+            self._check_version()
             if not readonly:
-                self._database.executescript(_SCHEMA.read_text(encoding="utf-8"))
-        self._check_version()
+                self._prepare_for_writing()
+            undoing.pop_all()
 
     DATABASE: ClassVar[str] = "studies.sqlite"
 
@@ -177,6 +181,20 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Answer everything that is read meanwhile from one state of the store.
+
+        Without it each method answers from the state at its own time. A writer goes on undisturbed;
+        nothing may be written through this object meanwhile.
+        """
+        if self._database.in_transaction:
+            yield
+            return
+        with self._database:
+            self._database.execute("BEGIN")
+            yield
 
     def copy_database(self, folder: Path) -> None:
         """Copy the database, whole and consistent, into another folder."""
@@ -319,8 +337,8 @@ class Store:
         raw_bytes, zip_bytes, weights, nonzero_weights, latency_ms, latency_p95_ms and
         baseline_latency_ms.
         """
-        jobs = self._configurations(study)
-        with self._explained():
+        with self.snapshot(), self._explained():
+            jobs = self._configurations(study)
             found = self._database.execute(_FIGURES, (study,)).fetchall()
         # One matrix of numbers is much sooner made than columns of types to be guessed.
         shape = len(found), 1 + len(_FIGURE_NAMES)
@@ -369,13 +387,15 @@ class Store:
         reason. A store that nobody has written to since there are refusals has none.
         """
         found = pd.DataFrame(columns=["job", "precision", "reason"])
-        if self._has_table("refusals"):
-            found = self._query(
-                "SELECT job, precision, reason FROM refusals JOIN study_jobs USING (job) "
-                "WHERE study = ? ORDER BY job, precision",
-                (study,),
-            )
-        return self._configurations(study).drop(columns="number").merge(found, on="job")
+        with self.snapshot():
+            if self._has_table("refusals"):
+                found = self._query(
+                    "SELECT job, precision, reason FROM refusals JOIN study_jobs USING (job) "
+                    "WHERE study = ? ORDER BY job, precision",
+                    (study,),
+                )
+            jobs = self._configurations(study).drop(columns="number")
+        return jobs.merge(found, on="job")
 
     def sensitivities(self, study: str) -> pd.DataFrame:
         """Return what changes of single layers do to the baselines of a study.
@@ -385,13 +405,14 @@ class Store:
         since this is measured has none.
         """
         found = pd.DataFrame(columns=["job", *(item.name for item in fields(LayerChange))])
-        if self._has_table("sensitivities"):
-            found = self._query(
-                "SELECT sensitivities.* FROM sensitivities JOIN study_jobs USING (job) "
-                "WHERE study = ? ORDER BY sensitivities.rowid",
-                (study,),
-            )
-        jobs = self._configurations(study).drop(columns="number")
+        with self.snapshot():
+            if self._has_table("sensitivities"):
+                found = self._query(
+                    "SELECT sensitivities.* FROM sensitivities JOIN study_jobs USING (job) "
+                    "WHERE study = ? ORDER BY sensitivities.rowid",
+                    (study,),
+                )
+            jobs = self._configurations(study).drop(columns="number")
         return found.merge(jobs, on="job", suffixes=("", "_of_job"))
 
     def failures(self, study: str) -> pd.DataFrame:
@@ -421,13 +442,11 @@ class Store:
         seconds, epochs (those that were trained), training_examples (missing of splits that were
         recorded before there were copies), cpu, cores.
         """
-        frame = self._query(
-            "SELECT study, key, split, config, seconds, json_array_length(history) AS epochs, "
-            "environment ->> '$.machine.cpu' AS cpu, environment ->> '$.machine.cores' AS cores "
-            "FROM jobs LEFT JOIN study_jobs ON study_jobs.job = jobs.key ORDER BY created, key"
-        )
+        with self.snapshot():
+            frame = self._query(_COSTS)
+            examples = self._training_examples()
         frame["config"] = frame["config"].map(json.loads)
-        frame["training_examples"] = frame["split"].map(self._training_examples())
+        frame["training_examples"] = frame["split"].map(examples)
         return frame
 
     def _training_examples(self) -> dict[str, int | None]:
@@ -480,8 +499,9 @@ class Store:
 
         It reads many at once, where `scores` reads one with all that is known of the examples.
         """
-        found = self._query(_TEST_SCORES, (_json(list(variants)),))
-        labels = {split: self._test_labels(split) for split in found["split"].unique()}
+        with self.snapshot():
+            found = self._query(_TEST_SCORES, (_json(list(variants)),))
+            labels = {split: self._test_labels(split) for split in found["split"].unique()}
         answers = {
             key: TestScores(labels[split], np.frombuffer(scores, dtype="<f4"))
             for key, split, scores in found.itertuples(index=False)
@@ -588,23 +608,34 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         if self.readonly:
             uri = f"{self.path.resolve().as_uri()}?mode=ro&immutable={int(not self.live)}"
-            return sqlite3.connect(uri, uri=True, check_same_thread=False)
-        database = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        return database
+            return sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS, check_same_thread=False)
+        return sqlite3.connect(self.path, timeout=_LOCK_SECONDS, check_same_thread=False)
 
     def _check_version(self) -> None:
-        found = int(str(self._query("SELECT value FROM meta WHERE name = 'schema'").iloc[0, 0]))
-        if found != SCHEMA_VERSION:
+        """Refuse what cannot be read; older stores can be."""
+        found = schema.version_of(self._database)
+        if found > schema.VERSION:
             raise StoreError(
                 f"The store in {self.folder} has schema version {found}, this program reads "
-                f"{SCHEMA_VERSION}; use the version that wrote it, or another --cache folder."
+                f"{schema.VERSION} and earlier; use the version that wrote it, or another --cache "
+                "folder."
             )
+        if self.readonly and found == 0:
+            raise self._none_here()
+
+    def _prepare_for_writing(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        schema.bring_up_to_date(self._database)
+        _remove_parts(self._models)
+
+    def _none_here(self) -> StoreError:
+        return StoreError(f"There is no study store in {self.folder}; run a plan first.")
 
     def _has_table(self, name: str) -> bool:
         """Say whether a store, which may be older than a table and is only read, has it."""
-        return len(self._query("SELECT 1 FROM sqlite_master WHERE name = ?", (name,))) > 0
+        with self._explained():
+            return schema.has_table(self._database, name)
 
     def _configurations(self, study: str) -> pd.DataFrame:
         """Return number, job and configuration of a study's finished jobs, by number."""
@@ -724,6 +755,12 @@ SELECT precision, jobs.rowid, auc, auc_low, auc_high, uar, raw_bytes, zip_bytes,
 WHERE study = ?
 """
 
+_COSTS = """
+SELECT study, key, split, config, seconds, json_array_length(history) AS epochs,
+  environment ->> '$.machine.cpu' AS cpu, environment ->> '$.machine.cores' AS cores
+FROM jobs LEFT JOIN study_jobs ON study_jobs.job = jobs.key ORDER BY created, key
+"""
+
 _TEST_SCORES = """
 SELECT variants.key, jobs.split, test_scores
 FROM variants JOIN jobs ON jobs.key = variants.job
@@ -767,13 +804,33 @@ def _now() -> str:
 
 def _write_atomically(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, and leave no litter behind a failure."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    with _locked(path.parent, fcntl.LOCK_SH) as folder:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_PART)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+            os.fsync(folder)  # Its name is to outlast a power cut, as the row that names it does.
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove what writers that were killed left behind, unless somebody is writing just now."""
+    with contextlib.suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        for part in folder.glob(f"{_PART}*"):
+            part.unlink()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int) -> Iterator[int]:
+    """Hold a folder's lock, which the system takes from a process that ends; yield its handle."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        fcntl.flock(handle, how)
+        yield handle
+    finally:
+        os.close(handle)

@@ -207,7 +207,7 @@ def test_another_schema_version_is_refused(filled):
     with sqlite3.connect(filled.path) as database:
         database.execute("UPDATE meta SET value = '99'")
     database.close()
-    with pytest.raises(StoreError, match=r"schema version 99, this program reads 1"):
+    with pytest.raises(StoreError, match=r"schema version 99, this program reads 2 and earlier"):
         Store(filled.folder)
 
 

@@ -76,9 +76,9 @@ class Points:
         """Take an event of Python's audit for a point if it changes the disk."""
         if event in _CHANGING:
             self.reach(event, arguments[0])
-        elif event == "open" and isinstance(arguments[0], str):
+        elif event == "open" and isinstance(arguments[0], str | os.PathLike):
             path, _, flags = arguments
-            if path.startswith(self._folder) and flags & _WRITING:
+            if str(path).startswith(self._folder) and flags & _WRITING:
                 self.reach("open", path)
 
 

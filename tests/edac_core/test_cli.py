@@ -20,7 +20,7 @@ from edac_core.studies import search as searching
 from edac_core.studies import sensitivity as measuring
 from edac_core.studies.search import Candidate, Found
 from edac_core.studies.select import Limits
-from edac_core.studies.store import LayerChange
+from edac_core.studies.store import LayerChange, Store
 
 PLAN = """
 name = "study"
@@ -377,6 +377,44 @@ def test_a_damaged_store_is_one_sentence(filled, cache, capsys):
     status, error = fails(capsys, "status", *cache)
     assert status == 2
     assert "cannot be used: file is not a database" in error
+
+
+def test_readers_leave_a_store_as_it_is(filled, cache, tmp_path, capsys):
+    filled.finish()
+    filled.close()
+    before = {path: path.stat().st_mtime_ns for path in filled.folder.rglob("*")}
+    output = str(tmp_path / "model.tflite")
+    choice = ["--method", "constant", "--precision", "int8", "--output", output]
+    for command in (["status"], ["table", "study"], ["export", "study", *choice]):
+        assert main([*command, *cache]) == 0
+    assert {path: path.stat().st_mtime_ns for path in filled.folder.rglob("*")} == before
+    capsys.readouterr()
+
+
+def test_the_shipped_store_is_listed_once_however_it_is_named(filled, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "SHIPPED", filled.folder)
+    filled.finish()
+    filled.close()
+    roundabout = filled.folder / ".." / filled.folder.name
+    assert main(["status", "--json", "--cache", str(roundabout)]) == 0
+    assert [row["study"] for row in json.loads(capsys.readouterr().out)] == ["study"]
+
+
+def test_status_is_of_one_moment_of_a_run_that_goes_on(filled, split, cache, monkeypatch, capsys):
+    """A job that is finished between two questions is in neither answer."""
+    filled.claim("study", ["job", "later"])
+    plain = Store.planned
+
+    def planned_after_a_job(store, study):
+        if store is not filled and filled.finished(["later"]) == set():
+            filled.claim("study", ["job", "later", "last"])
+            filled.put_job("later", stored.CONFIG, split.key, stored.make_result(split, "int8"))
+        return plain(store, study)
+
+    monkeypatch.setattr(Store, "planned", planned_after_a_job)
+    assert main(["status", "--json", *cache]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["finished"], row["jobs"]) == (1, 2)
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch, cache, capsys):

@@ -1,5 +1,8 @@
+import contextlib
 import dataclasses
 import errno
+import itertools
+import os
 import sqlite3
 
 import numpy as np
@@ -233,6 +236,90 @@ def test_a_reader_sees_what_a_writer_adds(filled, split):
     filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
     assert len(reader.variants("study")) == 3
     reader.close()
+
+
+def test_a_snapshot_stays_as_it_was_while_a_writer_goes_on(filled, split):
+    with contextlib.closing(Store(filled.folder, readonly=True, live=True)) as reader:
+        with reader.snapshot(), reader.snapshot():
+            assert reader.planned("study") == 1
+            filled.claim("study", ["job", "two"])
+            filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
+            assert len(reader.variants("study")) == 2
+            assert reader.planned("study") == 1
+        assert len(reader.variants("study")) == 3
+
+
+def test_a_snapshot_ends_with_an_error(filled, split):
+    with contextlib.closing(Store(filled.folder, readonly=True, live=True)) as reader:
+        with pytest.raises(StoreError, match="has no variant 'x'"), reader.snapshot():
+            reader.scores("x")
+        filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
+        assert reader.finished(["two"]) == {"two"}
+
+
+ASKS_TWICE = {
+    "figures": lambda store: store.figures("study"),
+    "refusals": lambda store: store.refusals("study"),
+    "sensitivities": lambda store: store.sensitivities("study"),
+    "costs": lambda store: store.costs(),
+}
+
+
+@pytest.mark.parametrize("ask", ASKS_TWICE.values(), ids=ASKS_TWICE)
+def test_what_asks_two_questions_is_answered_from_one_state(filled, split, ask):
+    """A job is written, and one forgotten, between any two queries of a reader."""
+    first = dataclasses.replace(
+        stored.make_result(split, "float32"), refusals={"int8": "wrong results"}
+    )
+    filled.put_job("first", stored.CONFIG, split.key, first)
+    filled.put_sensitivities("first", changes("dense"))
+    filled.claim("study", ["first", "job"])
+    with contextlib.closing(Store(filled.folder, readonly=True, live=True)) as reader:
+        before = ask(reader)
+        reader._database.set_trace_callback(_writes_between(filled, split, first))
+        pd.testing.assert_frame_equal(ask(reader), before)
+        reader._database.set_trace_callback(None)
+        assert not ask(reader).equals(before)
+
+
+def _writes_between(store, split, result):
+    numbers = itertools.count()
+
+    def write(statement):
+        if statement.strip().startswith("SELECT") and (number := next(numbers)):
+            other = dataclasses.replace(split, key=f"split {number}")
+            key = f"later {number}"
+            store.put_split(other)
+            store.put_job(key, stored.CONFIG, other.key, result)
+            store.put_sensitivities(key, changes("dense"))
+            # Forgetting one that was there moves all that come after it.
+            store.claim("study", ["job", *(f"later {at}" for at in range(number + 1))])
+
+    return write
+
+
+def test_the_parts_that_killed_writers_left_are_removed_by_the_next(filled):
+    part = filled.folder / "models" / ".part-left"
+    part.write_bytes(b"half a")
+    before = set(filled.variants("study")["sha256"])
+    with contextlib.closing(Store(filled.folder, readonly=True, live=True)):
+        assert part.exists()
+    with contextlib.closing(Store(filled.folder)):
+        assert not part.exists()
+    files = {path.name.split(".")[0] for path in (filled.folder / "models").iterdir()}
+    assert files == before
+
+
+def test_the_part_that_somebody_is_writing_stays(filled, split, monkeypatch):
+    plain = os.fsync
+
+    def open_another_meanwhile(descriptor):
+        Store(filled.folder).close()
+        plain(descriptor)
+
+    monkeypatch.setattr(store_module.os, "fsync", open_another_meanwhile)
+    filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
+    assert filled.model_of("two-float16") == b"float16"
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_no_litter(filled, split, monkeypatch):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import format as write
+from dashboard import origins
 from dashboard.studies import Study
 from dashboard.workers import start_early
 from dashboard.worth import DISCLAIMER, describe_protocol
@@ -42,6 +43,7 @@ def begin(script: str) -> None:
     """Set a page of `PAGES` up and draw the navigation and its title; call it first."""
     (page,) = [page for page in PAGES if page.script == script]
     st.set_page_config(page_title=f"{page.title} - {NAME}", layout="wide")
+    origins.ask_nobody()
     if page is PAGES[0]:
         start_early()  # Other pages start workers themselves, for what they need.
     with st.sidebar:

@@ -161,8 +161,8 @@ def read_groups(study: Study, files: pd.DataFrame) -> pd.DataFrame:
     StoreError
         If the store cannot be read.
     """
-    with _explained(study.shelf), study.shelf.open() as store:
-        return summarise_groups(store.groups(study.name, jobs=files["job"].unique()), files)
+    with _explained(study.shelf):
+        return _read_groups(study.shelf, study.name, tuple(files["key"]), files)
 
 
 def read_comparison(study: Study, model: str, *, only: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -201,8 +201,8 @@ def read_refusals(study: Study, model: str) -> pd.DataFrame:
     StoreError
         If the store cannot be read.
     """
-    with _explained(study.shelf), study.shelf.open() as store:
-        found = store.refusals(study.name)
+    with _explained(study.shelf):
+        found = _read_refusals(study.shelf, study.name)
     return found[found["model"] == model]
 
 
@@ -310,6 +310,25 @@ def _read_figures(shelf: Shelf, name: str, _study: Study) -> Figures:
     overlaps = overlaps_of(_study.data, variants["model"].unique())
     summary = summarise(variants, overlaps=overlaps)
     return Figures(variants.reset_index(drop=True), summary)
+
+
+# Shared by all sessions and never changed. A slider comes to a row again and again.
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _read_groups(
+    shelf: Shelf,
+    name: str,
+    variants: tuple[str, ...],  # noqa: ARG001 - for the cache
+    _files: pd.DataFrame,
+) -> pd.DataFrame:
+    with shelf.open() as store:
+        return summarise_groups(store.groups(name, jobs=_files["job"].unique()), _files)
+
+
+# Shared by all sessions and never changed.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _read_refusals(shelf: Shelf, name: str) -> pd.DataFrame:
+    with shelf.open() as store:
+        return store.refusals(name)
 
 
 # Shared by all sessions and never changed.

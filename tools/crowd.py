@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 _XSRF_COOKIE = "_streamlit_xsrf"
 _LARGEST_MESSAGE = 2**28
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 180
 _FINISHED = {
     ForwardMsg.FINISHED_SUCCESSFULLY,
     ForwardMsg.FINISHED_WITH_COMPILE_ERROR,

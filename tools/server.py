@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edac_core.locations import CACHE_VARIABLE, PROJECT
 
-_START_SECONDS = 60
+_START_SECONDS = 180
 _STOP_SECONDS = 20
 _LOOK_EVERY_SECONDS = 0.05
 
@@ -29,7 +29,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(cache: Path, *, log: Path) -> Iterator[Server]:
+def serving(
+    cache: Path,
+    *,
+    log: Path,
+    app: Path = PROJECT / "app.py",
+    folder: Path = PROJECT,
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """Run the dashboard on a free port.
 
     Parameters
@@ -38,6 +46,14 @@ def serving(cache: Path, *, log: Path) -> Iterator[Server]:
         Folder of its studies of this machine, beside the shipped ones.
     log
         File for what it prints.
+    app
+        The script that is run.
+    folder
+        The working directory that it is run from.
+    options
+        Further options of `streamlit run`.
+    environment
+        Variables beside those of this process.
 
     Yields
     ------
@@ -46,14 +62,14 @@ def serving(cache: Path, *, log: Path) -> Iterator[Server]:
     Raises
     ------
     SystemExit
-        If it ends or does not answer within a minute; with what it printed.
+        If it ends or does not answer within three minutes; with what it printed.
     """
     port = free_port()
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - our own app
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port),
-             "--server.headless", "true"],
-            cwd=PROJECT, env={**os.environ, CACHE_VARIABLE: str(cache)},
+            [sys.executable, "-m", "streamlit", "run", str(app), "--server.port", str(port),
+             "--server.headless", "true", *options],
+            cwd=folder, env={**os.environ, CACHE_VARIABLE: str(cache), **(environment or {})},
             stdout=file, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:

@@ -13,9 +13,13 @@ from dashboard.running import plans, runs
 from dashboard.running.outlook import draw_outlook
 from dashboard.studies import Study, find_studies
 from edac_core.errors import PlanError
-from edac_core.locations import local_cache
+from edac_core.locations import local_cache, read_only
 from edac_core.studies.plan import Plan
 from edac_core.studies.watch import Run
+
+LOOK_ONLY = (
+    "Whoever set this server up keeps runs to the command line: here they can be watched only."
+)
 
 
 def main() -> None:
@@ -31,6 +35,9 @@ def main() -> None:
     here = runs.runs_here()
     if here:
         runs.draw_run(runs.pick_run(here), studies)
+    if read_only():
+        st.info(LOOK_ONLY, icon=":material/lock:")
+        return
     plans.begin()
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -14,7 +14,7 @@ from dashboard import format as write
 from dashboard import frame
 from dashboard.studies import Study
 from edac_core.errors import StoreError
-from edac_core.locations import local_cache
+from edac_core.locations import local_cache, read_only
 from edac_core.studies import launch
 from edac_core.studies.journal import PLAN_FILE, run_folder
 from edac_core.studies.plan import Plan
@@ -143,7 +143,9 @@ def _draw_bars(run: Run) -> None:
 
 def _draw_buttons(run: Run, studies: Sequence[Study]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.active:
+        if read_only():
+            pass  # Visitors may look; the core refuses them the rest.
+        elif run.active:
             st.button(
                 "Stop", icon=":material/stop:", key="stop", on_click=_stop, args=(run.name,),
                 disabled=run.phase == "stopping",

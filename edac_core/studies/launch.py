@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from edac_core.errors import StoreError
+from edac_core.locations import READ_ONLY_VARIABLE, read_only
 from edac_core.studies.journal import (
     EVENTS_FILE,
     LOG_FILE,
@@ -47,8 +48,9 @@ def start(plan: Plan, *, cache: Path) -> int:
     Raises
     ------
     StoreError
-        If a run is under way, or the cache cannot be written.
+        If a run is under way, the cache cannot be written, or visitors may only look.
     """
+    _refuse_if_read_only()
     with _explained(cache), _sole_launch(cache):
         _refuse_second(cache)
         folder = run_folder(cache, plan.name)
@@ -68,8 +70,10 @@ def resume(name: str, *, cache: Path) -> int:
     Raises
     ------
     StoreError
-        If there is no such plan, a run is under way, or the cache cannot be written.
+        If there is no such plan, a run is under way, the cache cannot be written, or visitors may
+        only look.
     """
+    _refuse_if_read_only()
     folder = run_folder(cache, name)
     if not (folder / PLAN_FILE).is_file():
         raise StoreError(f"No run of {name!r} left its plan here; start it from the form.")
@@ -100,8 +104,9 @@ def stop(name: str, *, cache: Path, wait: bool = True) -> bool:
     Raises
     ------
     StoreError
-        If the cache cannot be written.
+        If the cache cannot be written, or visitors may only look.
     """
+    _refuse_if_read_only()
     folder = run_folder(cache, name)
     mark = ProcessMark.read(folder / PROCESS_FILE)
     process = None if mark is None else mark.process()
@@ -170,6 +175,14 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
             if os.getsid(other.pid) == process.pid:
                 found.add(other)
     return [member for member in found if member.pid != os.getpid()]
+
+
+def _refuse_if_read_only() -> None:
+    if read_only():
+        raise StoreError(
+            f"Runs are neither started nor stopped here ({READ_ONLY_VARIABLE} is set): use "
+            "`edac run` on the machine itself."
+        )
 
 
 def _refuse_second(cache: Path) -> None:

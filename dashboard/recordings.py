@@ -198,7 +198,7 @@ def _bytes_of(row: Mapping[Any, Any]) -> bytes:
         ) from error
 
 
-@st.cache_data(ttl=60, show_spinner=False)
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
 def _recordings_of(dataset: str) -> pd.DataFrame:
     """Return label, path and title of a data set's recordings, by name."""
     if dataset == SYNTHETIC:

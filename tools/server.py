@@ -16,7 +16,7 @@ from pathlib import Path
 from edac_core.locations import CACHE_VARIABLE, PROJECT
 
 _START_SECONDS = 180
-_STOP_SECONDS = 20
+_STOP_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.05
 
 

@@ -12,7 +12,7 @@ app: $(INSTALLED)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: $(INSTALLED_DEV) lint types
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 soak: $(INSTALLED_DEV)
 	timeout 3600 $(BIN)/python -m pytest -m nightly

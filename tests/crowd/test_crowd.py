@@ -34,10 +34,11 @@ LEVEL = 1.1
 MB = 1e6
 
 
-@pytest.fixture
-def server(tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crowd")
     options = ["--server.disconnectedSessionTTL", str(KEPT_SECONDS)]
-    with serving(tmp_path / "cache", log=tmp_path / "server.log", options=options) as running:
+    with serving(folder / "cache", log=folder / "server.log", options=options) as running:
         yield running
 
 

@@ -1,9 +1,6 @@
 import hashlib
 import importlib.metadata
 import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -323,11 +320,3 @@ def test_unknown_augmentation_is_refused_before_anything_is_read(tmp_path):
     rows = pd.DataFrame({"recording": ["x"], "path": [str(tmp_path / "none.wav")]})
     with pytest.raises(PlanError, match="aug9"):
         extract(rows, frontend=FRONTEND, pipeline="aug9", cache=None)
-
-
-def test_import_loads_no_tensorflow():
-    code = "import sys, edac_core.frontends.extract; print('tensorflow' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
-    )
-    assert done.stdout.strip() == "False"

@@ -99,8 +99,8 @@ def test_a_level_is_as_sparse_as_asked(pruned):
 
 
 def test_a_level_starts_from_its_baseline(inputs, baseline):
-    untrained = run_job(job(epochs=1, patience=1), inputs)
-    pruned = level("constant", 0.1, epochs=1, frequency=1)
+    untrained = run_job(job(epochs=1, patience=1, precisions=("float32",)), inputs)
+    pruned = level("constant", 0.1, epochs=1, frequency=1, precisions=("float32",))
     one, other = (run_job(pruned, inputs, start.weights) for start in (baseline, untrained))
     assert not np.array_equal(one.variants[0].scores.test, other.variants[0].scores.test)
 
@@ -112,11 +112,9 @@ def test_a_level_without_weights_to_start_from_is_refused(inputs):
 
 
 def test_levels_hand_their_weights_on_if_others_go_on_from_them(inputs, baseline):
-    pruned = level("constant", 0.5, epochs=1, frequency=1, start="previous")
-    first = run_job(pruned, inputs, baseline.weights)
-    second = run_job(
-        level("constant", 0.9, epochs=1, frequency=1, start="previous"), inputs, first.weights
-    )
+    options = {"epochs": 1, "frequency": 1, "start": "previous", "precisions": ("float32",)}
+    first = run_job(level("constant", 0.5, **options), inputs, baseline.weights)
+    second = run_job(level("constant", 0.9, **options), inputs, first.weights)
     assert second.achieved_sparsity == pytest.approx(0.9, abs=0.01)
     kept = unpack_weights(first.weights)
     assert sum((weight == 0).sum() for weight in kept) >= first.achieved_sparsity * 100

@@ -3,7 +3,7 @@ import pytest
 import tiny
 from ai_edge_litert.interpreter import Interpreter
 
-from edac_core.compress.pruning import magnitude_threshold, prunable_weights
+from edac_core.compress.pruning import magnitude_threshold, prunable_weights, sparsity_of
 from edac_core.compress.qat import convert_quantized, train_quantized
 from edac_core.errors import ModelError
 from edac_core.models.backend import keras, tf
@@ -54,16 +54,23 @@ def examples(shape=tiny.SHAPE, *, scale=60.0):
     return Examples((scale * made.features).reshape(-1, *shape), made.labels)
 
 
-def trained(network, data, *, sparsity=0.0, compiled=False):
+@pytest.fixture(
+    scope="module", params=[(convolutional, tiny.SHAPE, 0.7), (dense, (72,), 0.0)],
+    ids=["convolutional", "dense"],
+)  # fmt: skip
+def trained(request):
+    """A pruned convolutional network or a dense one, its spec and the data that it has learnt."""
+    network, shape, sparsity = request.param
+    data = examples(shape)
     seed_everything(2)
-    model, spec = network(), tiny.spec(compile_step=compiled)
+    model, spec = network(), tiny.spec(compile_step=network is dense)
     trainer = Trainer(model, spec, data, batch_size=32, seed=1)
     for _ in range(10):
         trainer.run_epoch()
     for weight in prunable_weights(model) if sparsity else []:
         values = weight.numpy()
         weight.assign(values * (np.abs(values) >= magnitude_threshold(values, sparsity)))
-    return model, spec
+    return model, spec, data
 
 
 def quantized(model, spec, data, **options):
@@ -83,15 +90,13 @@ def int8_tensors(converted):
     ]
 
 
-@pytest.mark.parametrize(
-    ("network", "shape", "sparsity"), [(convolutional, tiny.SHAPE, 0.7), (dense, (72,), 0.0)]
-)
-def test_the_file_scores_as_the_rounded_network_does_and_keeps_its_zeros(network, shape, sparsity):
-    data, reported = examples(shape), []
-    model, spec = trained(network, data, sparsity=sparsity, compiled=network is dense)
+def test_the_file_scores_as_the_rounded_network_does_and_keeps_its_zeros(trained):
+    model, spec, data = trained
     before, kernels = model.get_weights(), [weight.numpy() for weight in prunable_weights(model)]
+    keep_zeros = sparsity_of(kernels) > 0
+    reported = []
     rounded, history = quantized(
-        model, spec, data, epochs=2, keep_zeros=sparsity > 0, on_epoch=reported.append
+        model, spec, data, epochs=2, keep_zeros=keep_zeros, on_epoch=reported.append
     )
     assert tuple(reported) == history
     converted = convert_quantized(rounded)
@@ -107,10 +112,8 @@ def test_the_file_scores_as_the_rounded_network_does_and_keeps_its_zeros(network
         np.testing.assert_array_equal(weight, kept)
 
 
-@pytest.mark.parametrize(("network", "shape"), [(convolutional, tiny.SHAPE), (dense, (72,))])
-def test_ranges_start_where_the_float_network_has_them(network, shape):
-    data = examples(shape)
-    model, spec = trained(network, data)
+def test_ranges_start_where_the_float_network_has_them(trained):
+    model, spec, data = trained
     rounded, history = quantized(model, spec, data, epochs=0)
     assert history == ()
     assert np.abs(positive(rounded(data.features)) - positive(model(data.features))).mean() < 0.03

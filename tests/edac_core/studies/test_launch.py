@@ -29,6 +29,8 @@ PLAN = parse_plan(
         },
     }
 )
+# It takes 3.5 at most, on a machine that is idle.
+STOP_SECONDS = 30
 SERVER = """
 import sys
 from pathlib import Path
@@ -86,10 +88,10 @@ def test_a_run_outlives_its_server_and_ends_within_seconds_and_goes_on(cache, tm
         launch.start(PLAN, cache=cache)
 
     launch.stop("tiny", cache=cache, wait=False)
-    begun = time.monotonic()
-    while session_of(pid) and time.monotonic() - begun < 5:
+    deadline = time.monotonic() + STOP_SECONDS
+    while session_of(pid):
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert session_of(pid) == []
     assert (run().phase, run().jobs_done) == ("stopped", 1)
 
     again = launch.resume("tiny", cache=cache)

@@ -35,14 +35,14 @@ def test_any_other_error_is_a_sentence_about_the_subject(workers):
 
 
 class SlowToArrive:
-    """Takes a second to be read by the worker, as the import of a large module does."""
+    """Takes seconds to be read by the worker, as the import of a large module does."""
 
     def __reduce__(self):
-        return time.sleep, (1,)
+        return time.sleep, (2,)
 
 
 def test_what_a_worker_takes_to_begin_is_not_counted(workers):
-    assert workers.call(repr, SlowToArrive(), seconds=0.5) == "None"
+    assert workers.call(repr, SlowToArrive(), seconds=1.5) == "None"
 
 
 def test_what_takes_too_long_is_killed_and_the_next_call_works(workers):

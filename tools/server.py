@@ -77,8 +77,17 @@ def serving(
             _wait_for(url, process, log=log)
             yield Server(url, process.pid)
         finally:
-            process.terminate()
-            process.wait(_STOP_SECONDS)
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def free_port() -> int:

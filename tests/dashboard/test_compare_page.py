@@ -38,10 +38,7 @@ def shipped(stores):
 
 
 def open_page(**query):
-    test = AppTest.from_file(APP, default_timeout=90).run()
-    test.switch_page("pages/compare.py")
-    for name in list(test.query_params):
-        del test.query_params[name]
+    test = AppTest.from_file(APP, default_timeout=90).switch_page("pages/compare.py")
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()

@@ -2,7 +2,16 @@ import pandas as pd
 import pytest
 import stored
 
+from edac_core.locations import CACHE_VARIABLE
 from edac_core.studies.store import SplitRecord, Store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Neither read nor write the studies and recordings of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("own-cache")))
+        yield
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 
 expect.set_options(timeout=PATIENCE_MS)
 

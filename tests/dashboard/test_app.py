@@ -16,7 +16,7 @@ APP = Path(__file__).parents[2] / "app.py"
 
 
 def open_page(**query):
-    test = AppTest.from_file(APP, default_timeout=30)
+    test = AppTest.from_file(APP, default_timeout=120)
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()
@@ -423,7 +423,7 @@ from pathlib import Path
 from edac_core import locations
 locations.SHIPPED = Path({str(made_up)!r})
 from streamlit.testing.v1 import AppTest
-test = AppTest.from_file({str(APP)!r}, default_timeout=30).run()
+test = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
 assert not test.exception and len(test.metric) == 5
 print([name for name in ("tensorflow", "tf_keras") if name in sys.modules])
 """

@@ -38,7 +38,7 @@ def shipped(stores):
 
 
 def open_page(**query):
-    test = AppTest.from_file(APP, default_timeout=90).switch_page("pages/compare.py")
+    test = AppTest.from_file(APP, default_timeout=120).switch_page("pages/compare.py")
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()
@@ -304,7 +304,7 @@ def test_the_page_does_it_all_without_tensorflow():
     code = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-test = AppTest.from_file({str(APP)!r}, default_timeout=90).run()
+test = AppTest.from_file({str(APP)!r}, default_timeout=120).run()
 test.switch_page("pages/compare.py").run()
 assert not test.exception and test.dataframe
 heavy = ("tensorflow", "tf_keras", "audiomentations", "ai_edge_litert", "numba")

@@ -23,7 +23,7 @@ def data_root(stores, made_up, monkeypatch, tmp_path):
 
 
 def open_page(**query):
-    test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/data.py")
+    test = AppTest.from_file(APP, default_timeout=120).switch_page("pages/data.py")
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()

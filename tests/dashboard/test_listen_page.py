@@ -23,7 +23,7 @@ def only_synthetic(stores, monkeypatch):
 
 
 def open_page(**query):
-    test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/listen.py")
+    test = AppTest.from_file(APP, default_timeout=120).switch_page("pages/listen.py")
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()

@@ -51,7 +51,7 @@ def ended():
 
 
 def open_page(**query):
-    test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/papers.py")
+    test = AppTest.from_file(APP, default_timeout=120).switch_page("pages/papers.py")
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()

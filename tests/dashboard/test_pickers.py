@@ -21,7 +21,7 @@ def test_studies_of_one_title_are_told_apart():
 
 def test_a_study_stays_chosen_where_another_has_its_title(stores, made_up):
     stores(shipped=made_up, local=made_up)
-    test = AppTest.from_file(APP, default_timeout=60)
+    test = AppTest.from_file(APP, default_timeout=120)
     test.query_params["study"] = "made-up"
     test.run()
     test.select_slider(key="sparsity").set_value(0.5).run()

@@ -36,7 +36,7 @@ def cache(stores, tmp_path, monkeypatch):
 
 
 def open_page(**query):
-    test = AppTest.from_file(PROJECT / "app.py", default_timeout=60).switch_page("pages/run.py")
+    test = AppTest.from_file(PROJECT / "app.py", default_timeout=120).switch_page("pages/run.py")
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()

@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pandas as pd
 
 from edac_core.errors import StoreError
 from edac_core.locations import SHIPPED, local_cache
+from edac_core.studies import schema
 from edac_core.studies.store import Store
 
 _DROP_THE_REST = (
@@ -70,7 +72,7 @@ def ship(
     source
         Folder of the store that has them.
     target
-        Folder of the store to make; one that is there is replaced.
+        Folder of the store to make; one that is there is replaced when the new one is whole.
     rows_only
         Names of further studies, of which no model file comes along.
     choose
@@ -84,20 +86,44 @@ def ship(
     Raises
     ------
     StoreError
-        If a study is unknown or not finished, or a chosen model file is missing.
+        If a study is unknown or not finished, a chosen model file is missing, or the new store
+        cannot be written.
     """
-    with contextlib.closing(Store(source)) as store:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".shipping-", dir=target.parent) as aside:
+            made = Path(aside, target.name)
+            _copy(studies, rows_only, source=source, target=made, choose=choose)
+            shutil.rmtree(target, ignore_errors=True)
+            made.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"{target} cannot be written: {error}; free space, or choose another target."
+        ) from error
+    return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+
+
+def _copy(
+    studies: Sequence[str],
+    rows_only: Sequence[str],
+    *,
+    source: Path,
+    target: Path,
+    choose: Choice,
+) -> None:
+    with (
+        contextlib.closing(Store(source, readonly=True, live=True)) as store,
+        store.snapshot(),
+    ):
         chosen = {sha for study in studies for sha in _files(store, study, choose)}
         for study in rows_only:
             _refuse_unfinished(store, study)
-        shutil.rmtree(target, ignore_errors=True)
         (target / "models").mkdir(parents=True)
         store.copy_database(target)
         for sha in sorted(chosen):
             store.model(sha)
             shutil.copy(store.model_path(sha), target / "models")
     _keep_only([*studies, *rows_only], target)
-    return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
 
 
 def _files(store: Store, study: str, choose: Choice) -> set[str]:
@@ -115,6 +141,7 @@ def _refuse_unfinished(store: Store, study: str) -> None:
 def _keep_only(studies: Sequence[str], target: Path) -> None:
     """Drop what belongs to no shipped study, and the baselines' weights."""
     with contextlib.closing(sqlite3.connect(target / Store.DATABASE)) as database:
+        schema.bring_up_to_date(database)
         with database:
             database.execute("CREATE TEMP TABLE shipped (name TEXT)")
             database.executemany("INSERT INTO shipped VALUES (?)", [(name,) for name in studies])

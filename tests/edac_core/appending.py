@@ -93,19 +93,14 @@ def look(store):
 def fork(work, *arguments):
     """Do something in a child; it ends with 1 where it fails."""
     child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        work(*arguments)
-        status = 0
-    finally:
-        os._exit(status if status == 0 else _tell())
-
-
-def _tell():
-    sys.excepthook(*sys.exc_info())
-    return 1
+    if not child:
+        try:
+            work(*arguments)
+        except BaseException:  # noqa: BLE001 - told, whatever it is
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    return child
 
 
 def main():

@@ -5,6 +5,9 @@ each with a line. It imports what a run needs once and forks a child for each ru
 
     {"folder": F}               a run that nobody disturbs; answers {"points": [names], "status": 0}
     {"folder": F, "kill": 7}    a run that is killed at point 7; answers {"status": -9}
+    {"folder": F, "deny": 7, "error": 28}
+                                a run for which from point 7 on whatever would write to the store
+                                fails with this errno; answers {"refusal": [exception, its message]}
 
 With `--prepared` the audit and the features are known from the start, and nothing of them is
 written.
@@ -52,24 +55,28 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Points:
-    """Counts points, and kills this process at one of them."""
+    """Counts points, and kills this process at one of them, or fails from one on."""
 
-    def __init__(self, folder, kill):
+    def __init__(self, folder, *, kill=None, deny=None, error=0):
         self.names = []
-        self._folder, self._kill = str(folder), kill
+        self._folder, self._kill, self._deny, self._error = folder, kill, deny, error
 
     def reach(self, name, path=""):
-        """Pass a point; die there if it is the one."""
-        self.names.append(f"{name} {Path(str(path)).name}".strip())
+        """Pass a point, or not."""
+        path = Path(os.fspath(path))
+        self.names.append(f"{name} {path.name}".strip())
         if len(self.names) - 1 == self._kill:
             os.kill(os.getpid(), signal.SIGKILL)
+        denied = self._deny is not None and len(self.names) > self._deny
+        if denied and self._is_of_store(path) and not _frees(name):
+            raise OSError(self._error, os.strerror(self._error), str(path))
 
-    def write(self, name, data, write):
+    def write(self, name, path, data, write):
         """Write at two points: before all of it, and after half of it."""
-        self.reach(name)
+        self.reach(name, path)
         if len(self.names) == self._kill:
             write(data[: len(data) // 2])
-        self.reach(f"{name}, half")
+        self.reach(f"half {name}", path)
         return write(data)
 
     def hear(self, event, arguments):
@@ -78,8 +85,20 @@ class Points:
             self.reach(event, arguments[0])
         elif event == "open" and isinstance(arguments[0], str | os.PathLike):
             path, _, flags = arguments
-            if str(path).startswith(self._folder) and flags & _WRITING:
+            if self._folder in Path(path).parents and flags & _WRITING:
                 self.reach("open", path)
+
+    def _is_of_store(self, path):
+        models = self._folder / "models"
+        return path.name.startswith("studies.sqlite") or models in (path, path.parent)
+
+
+def _frees(name):
+    return name in {"os.remove", "sqlite unlink"}
+
+
+def _path_of(descriptor):
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
 
 
 def watch(points):
@@ -88,7 +107,7 @@ def watch(points):
     synced = os.fsync
 
     def fsync(descriptor):
-        points.reach("fsync")
+        points.reach("fsync", _path_of(descriptor))
         synced(descriptor)
 
     os.fsync = fsync
@@ -99,7 +118,7 @@ def watch(points):
 def _opener(points, plain):
     class Raw(io.FileIO):
         def write(self, data):
-            return points.write("write", bytes(data), super().write)
+            return points.write("write", _path_of(self.fileno()), bytes(data), super().write)
 
     def watched(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **options):
         if not set(mode) & set("wax+"):
@@ -134,6 +153,7 @@ _CALLS = {
     "unlink": (_INT, _TEXT),
     "open": (_INT, _TEXT, _INT, _INT),
 }
+_NAMED = ("open", "unlink")
 _KEPT = []  # C holds pointers to what Python would throw away.
 
 
@@ -155,16 +175,22 @@ def _watched_call(points, name, plain):
         def write(part):
             return plain(descriptor, ctypes.cast(part, ctypes.c_void_p), len(part), *offset)
 
-        path = Path(f"/proc/self/fd/{descriptor}").readlink().name
-        return points.write(f"sqlite {name} {path}", ctypes.string_at(data, size), write)
+        whole = ctypes.string_at(data, size)
+        return points.write(f"sqlite {name}", _path_of(descriptor), whole, write)
 
-    def changed(*arguments):
-        if name != "open" or arguments[1] & os.O_CREAT:
-            path = arguments[0].decode() if isinstance(arguments[0], bytes) else ""
-            points.reach(f"sqlite {name}", path)
-        return plain(*arguments)
+    def changed(file, *arguments):
+        if name != "open" or arguments[0] & os.O_CREAT:
+            points.reach(f"sqlite {name}", os.fsdecode(file) if name in _NAMED else _path_of(file))
+        return plain(file, *arguments)
 
-    return written if "write" in name else changed
+    def failing(*arguments):
+        try:
+            return (written if "write" in name else changed)(*arguments)
+        except OSError as error:
+            ctypes.set_errno(error.errno)
+            return -1
+
+    return failing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,21 +307,25 @@ def _run(folder, recordings):
     run.run_study(plan(recordings), cache=folder, workers=1, listener=lambda _: None)
 
 
-def _in_child(folder, kill, recordings):
-    """Run the study in a child; return its points if it came to the end."""
+def _in_child(recordings, folder, **how):
+    """Run the study in a child; return its points if it came to the end, or why it did not."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        points = Points(folder, kill)
+        points = Points(folder, **how)
         watch(points)
-        _run(folder, recordings)
-        os.write(writer, json.dumps(points.names).encode())
+        told = {}
+        try:
+            _run(folder, recordings)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test judges it
+            told = {"refusal": [type(error).__name__, str(error)]}
+        os.write(writer, json.dumps({**told, "points": points.names}).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        told = pipe.read()
+        told = json.loads(pipe.read() or "{}")
     _, status = os.waitpid(child, 0)
-    return json.loads(told) if told else None, os.waitstatus_to_exitcode(status)
+    return {**told, "status": os.waitstatus_to_exitcode(status)}
 
 
 def remember(module, name):
@@ -321,8 +351,8 @@ def main():
         _run(Path(folder), recordings)
     for line in sys.stdin:
         asked = json.loads(line)
-        points, status = _in_child(Path(asked["folder"]), asked.get("kill"), recordings)
-        print(json.dumps({"points": points, "status": status}), flush=True)  # noqa: T201
+        told = _in_child(recordings, Path(asked.pop("folder")), **asked)
+        print(json.dumps(told), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

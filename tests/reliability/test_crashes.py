@@ -1,6 +1,7 @@
-"""A study run that is killed at any write, and gone on with, ends as an undisturbed one."""
+"""A study run that is killed, or refused space, at any write ends as an undisturbed one."""
 
 import contextlib
+import errno
 import itertools
 import json
 import re
@@ -16,7 +17,7 @@ import pytest
 from edac_core import cli
 from edac_core.studies.store import Store
 
-EVERY = 17
+EVERY = 29
 """Ordinary tests kill at one point of each kind and every so-many-th, nightly ones at all."""
 
 VARIANTS = 3 * 3 + 2 * 2
@@ -42,7 +43,12 @@ class Runner:
         """Run undisturbed; return the names of the points."""
         told = self._ask(folder=str(folder))
         assert told["status"] == 0
+        assert "refusal" not in told
         return told["points"]
+
+    def deny(self, folder, point, error):
+        """Run until something cannot be written; return how the run ended."""
+        return self._ask(folder=str(folder), deny=point, error=error).get("refusal")
 
     def kill(self, folder, point):
         """Run until killed; say whether the run came so far."""
@@ -100,7 +106,7 @@ def table(folder, capsys):
 
 def one_of_each_kind(points):
     """Choose one point of each kind, and every so-many-th."""
-    kinds = {re.sub(r"(?<=[.-])\w{8,}|\d+", "", name): at for at, name in enumerate(points)}
+    kinds = {re.sub(r"(?<=[.-])\w{8,}|\w{64}|\d+", "", name): at for at, name in enumerate(points)}
     return sorted({*kinds.values(), *range(0, len(points), EVERY)})
 
 
@@ -132,8 +138,9 @@ def test_an_undisturbed_run_has_every_variant_once(whole):
     assert {row[3] for row in found["variants"]} == {name[:64] for name in found["files"]}
     assert [len(found[name]) for name in ("jobs", "failures", "refusals")] == [5, 2, 2]
     # Points of each sort: the database, its log, a model file, its name, the journal.
-    for sort in ("sqlite pwrite.* studies.sqlite", "sqlite pwrite.*-wal, half", "write, half",
-                 "fsync", "os.rename .part-", "open events.jsonl"):  # fmt: skip
+    for sort in ("sqlite pwrite.* studies.sqlite", "half sqlite pwrite.*-wal", "write .part-",
+                 "half write .part-", "fsync .part-", "os.rename .part-", "fsync models",
+                 "open events.jsonl"):  # fmt: skip
         assert any(re.match(sort, name) for name in points), sort
 
 
@@ -185,3 +192,33 @@ def test_a_run_that_is_killed_again_and_again_gets_to_its_end(runner, whole, tmp
     assert times > 2
     assert contents(tmp_path / "killed") == contents(folder)
     assert table(tmp_path / "killed", capsys) == table(folder, capsys)
+
+
+DENIALS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES, "read-only": errno.EROFS}
+
+
+@pytest.mark.parametrize("error", DENIALS.values(), ids=DENIALS)
+def test_what_cannot_be_written_is_one_sentence_and_costs_nothing_that_was_there(
+    runner, whole, tmp_path, error
+):
+    """From a point on the store cannot be written to; then it can be again."""
+    whole_folder, points = whole
+    expected = contents(whole_folder)
+    chosen = [at for at in one_of_each_kind(points) if at % 3 == error % 3]
+    for point in chosen:
+        folder = tmp_path / f"denied {point}"
+        refusal = runner.deny(folder, point, error)
+        assert not list(folder.rglob(".part-*")), points[point]
+        # What is written last folds the log into the database, which the next reader may do.
+        if refusal is not None:
+            assert_one_sentence(refusal, folder)
+            runner.run(folder)
+        assert contents(folder) == expected, points[point]
+
+
+def assert_one_sentence(refusal, folder):
+    name, sentence = refusal
+    assert name == "StoreError", refusal
+    assert sentence.startswith(f"The study store in {folder} cannot be used: ")
+    assert "free space, or mend or remove it" in sentence
+    assert "\n" not in sentence

@@ -1,8 +1,12 @@
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from edac_core.frontends import get_frontend
+from edac_core.frontends import FRONTENDS, get_frontend
 from edac_core.frontends.extract import extract
+from edac_core.studies import inputs as inputs_module
 from edac_core.studies.inputs import open_data, prepare
 from edac_core.studies.plan import Data
 
@@ -96,6 +100,54 @@ def test_a_changed_label_gives_another_fingerprint(data, prepared, inputs):
     changed.loc[first, "label"] = 1 - changed.loc[first, "label"]
     again = prepared(changed)
     assert again.fingerprint != inputs.fingerprint
+
+
+@pytest.fixture
+def fingerprint(data, monkeypatch):
+    """Returns the fingerprint of recordings for a front-end, computing no features."""
+
+    def _fingerprint(usable=None, frontend="mfcc", **changes):
+        config = dataclasses.replace(get_frontend(frontend), **changes)
+        monkeypatch.setattr(inputs_module, "get_frontend", lambda _name: config)
+        return prepare(
+            data.audit.usable if usable is None else usable, protocol="clean",
+            recipe="edac-coswara", seed=1, frontend=frontend, cache=Path("unused"), workers=1,
+        ).fingerprint  # fmt: skip
+
+    def no_features(rows, *, pipelines, **_):
+        return [np.zeros((len(rows), 1), np.float32)] * len(pipelines)
+
+    monkeypatch.setattr(inputs_module, "extract_each", no_features)
+    return _fingerprint
+
+
+@pytest.mark.parametrize("column", ["content", "label", "group", "recording"])
+def test_each_recordings_content_label_group_and_name_is_in_the_fingerprint(
+    data, fingerprint, column
+):
+    usable = data.audit.usable
+    before = fingerprint()
+    for row in usable.index[::20]:
+        changed = usable.copy()
+        value = changed.loc[row, column]
+        # Of a new group there would be too few.
+        groups = sorted(usable["group"].unique())
+        group = next(group for group in groups if group != value)
+        others = {"label": 1 - usable.loc[row, "label"], "group": group}
+        changed.loc[row, column] = others.get(column, f"{value} changed")
+        assert fingerprint(changed) != before, row
+    assert fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("frontend", "field"),
+    [(name, field.name) for name, each in FRONTENDS.items() for field in dataclasses.fields(each)],
+)
+def test_each_parameter_of_a_front_end_is_in_the_fingerprint(fingerprint, frontend, field):
+    value = getattr(get_frontend(frontend), field)
+    other = f"{value} changed" if isinstance(value, str) else value + 1
+    before = fingerprint(frontend=frontend)
+    assert fingerprint(frontend=frontend, **{field: other}) != before
 
 
 def test_examples_stand_as_the_record_says_under_the_papers_protocol(data, prepared, cache):

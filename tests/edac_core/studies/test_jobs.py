@@ -1,7 +1,14 @@
+import ast
 import dataclasses
+import importlib.metadata
+import shutil
+import sys
 
+import pytest
+
+from edac_core.frontends import FRONTENDS
 from edac_core.studies import jobs
-from edac_core.studies.jobs import expand, job_keys, training_key
+from edac_core.studies.jobs import Job, expand, job_keys, training_key
 from edac_core.studies.plan import parse_plan
 
 
@@ -113,6 +120,203 @@ def test_another_library_version_gives_other_keys(monkeypatch):
     before = all_keys(plan())
     monkeypatch.setattr(jobs, "versions", lambda: {"tensorflow": "0"})
     assert not set(before) & set(all_keys(plan()))
+
+
+def changed(value):
+    """Return another value of the same type."""
+    if isinstance(value, str):
+        return f"{value} changed"
+    return (*value, "more") if isinstance(value, tuple) else (value or 0) + 1
+
+
+@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(Job)])
+def test_each_field_of_a_level_is_in_its_key(name):
+    family = expand(plan())[0]
+    (level,) = family.chains[0]
+    other = dataclasses.replace(level, **{name: changed(getattr(level, name))})
+    chains = ((other,), *family.chains[1:])
+    keys = job_keys(family, "data")
+    assert job_keys(dataclasses.replace(family, chains=chains), "data")[other] != keys[level]
+
+
+@pytest.mark.parametrize(
+    "name", [item.name for item in dataclasses.fields(Job) if item.name != "definition"]
+)
+def test_each_field_of_a_baseline_is_in_the_keys_of_all_that_comes_of_it(name):
+    """But for the text of a network of one's own, which has to be one; see the level."""
+    family = expand(plan())[0]
+    value = "cnn_lstm" if name == "model" else changed(getattr(family.baseline, name))
+    other = dataclasses.replace(family.baseline, **{name: value})
+    again = dataclasses.replace(family, baseline=other)
+    assert not set(job_keys(family, "data").values()) & set(job_keys(again, "data").values())
+    trained_alike = training_key(other, "data") == training_key(family.baseline, "data")
+    assert trained_alike == (name == "precisions")
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Returns a function that makes a library be of another version; nothing is remembered."""
+
+    def install(library, version):
+        plain = importlib.metadata.version
+        monkeypatch.setattr(
+            importlib.metadata,
+            "version",
+            lambda name: version if name == library else plain(name),
+        )
+        forget()
+
+    def forget():
+        jobs.versions.cache_clear()
+        jobs._version.cache_clear()
+
+    forget()
+    yield install
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.mark.parametrize("library", jobs._LIBRARIES)
+def test_each_librarys_version_is_in_every_key(installed, library):
+    before = set(all_keys(plan()))
+    installed(library, "0.0.changed")
+    assert not before & set(all_keys(plan()))
+
+
+@pytest.mark.parametrize(
+    ("model", "library"),
+    [("cnn", name) for name in FRONTENDS["mfcc"].libraries]
+    + [("cnn_lstm", name) for name in FRONTENDS["mel_image"].libraries]
+    + [("dense_a", name) for name in FRONTENDS["compare"].libraries],
+)
+def test_the_versions_of_a_front_ends_libraries_are_in_the_keys(installed, model, library):
+    some_plan = plan(training={"models": [model]})
+    before = set(all_keys(some_plan))
+    installed(library, "0.0.changed")
+    assert not before & set(all_keys(some_plan))
+
+
+# What is imported by code in the fingerprint, but decides no result.
+UNVERSIONED = {
+    "av": "what it decodes is hashed, sample by sample, with the data",
+    "flatbuffers": "lays out bytes as the format says",
+    "pandas": "hands tables about",
+    "sklearn": "judges layers for `edac sensitivity`, which is not a job",
+    "threadpoolctl": "keeps threads out of each other's way",
+}
+_DISTRIBUTIONS = {"cv2": "opencv-python-headless"}
+
+
+def third_party_imports():
+    trees = [ast.parse((jobs._PACKAGE / name).read_text()) for name in jobs.computing_files()]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    tops = {name.split(".")[0] for name in names}
+    return tops - set(sys.stdlib_module_names) - {"edac_core"}
+
+
+def test_the_version_of_every_library_that_computes_is_in_the_keys():
+    versioned = {
+        *jobs._LIBRARIES,
+        *(name for each in FRONTENDS.values() for name in each.libraries),
+    }
+    imported = third_party_imports()
+    missing = {
+        name
+        for name in imported
+        if _DISTRIBUTIONS.get(name, name.replace("_", "-")) not in versioned
+    }
+    assert missing == set(UNVERSIONED)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """A copy of the program's code."""
+    folder = tmp_path_factory.mktemp("copy") / "edac_core"
+    shutil.copytree(jobs._PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.mark.parametrize("name", jobs.computing_files())
+def test_the_code_of_each_module_that_computes_is_in_the_fingerprint(monkeypatch, package, name):
+    monkeypatch.setattr(jobs, "_PACKAGE", package)
+    monkeypatch.setattr(jobs, "_code", str)  # What it leaves out is tested below.
+    fingerprint = jobs._fingerprint_of.__wrapped__
+    before = fingerprint(jobs._COMPUTING)
+    source = (package / name).read_text()
+    (package / name).write_text(source + "CHANGED = 1\n")
+    assert fingerprint(jobs._COMPUTING) != before
+    (package / name).write_text(source)
+    assert fingerprint(jobs._COMPUTING) == before
+
+
+@pytest.mark.parametrize("name", jobs.computing_files())
+def test_comments_and_layout_of_a_module_are_not_in_the_fingerprint(name):
+    source = (jobs._PACKAGE / name).read_text()
+    rewritten = ast.unparse(ast.parse(source))
+    assert jobs._code(rewritten) == jobs._code(source)
+    assert jobs._code(rewritten + "\nCHANGED = 1") != jobs._code(source)
+
+
+# Modules that a worker imports for a job, but that decide no result.
+NOT_FINGERPRINTED = {
+    "__init__.py": "the program's version, which rises with what computes nothing as well",
+    "errors.py": "exceptions",
+    "locations.py": "names of folders",
+    "datasets/": "the recordings it finds are in the data's fingerprint, row by row",
+    "measure/__init__.py": "nothing",
+    "measure/latency.py": "latency is measured by the run, not by a job",
+    "measure/memory.py": "what a job costs, not what comes of it",
+    "studies/__init__.py": "a name",
+    "studies/inputs.py": "its sets, front-end and seed are in the data's fingerprint",
+    "studies/jobs.py": "a job's fields are in its key one by one",
+    "studies/plan.py": "becomes the fields of jobs",
+    "studies/protocols.py": "the sets it makes are in the data's fingerprint, row by row",
+    "studies/schema.py": "keeps results as they are",
+    "studies/store.py": "keeps results as they are",
+}
+
+
+def imported_by(name):
+    """Return the program's modules that one of them imports, at its top or within functions."""
+    found = set()
+    for node in ast.walk(ast.parse((jobs._PACKAGE / name).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {file for module in found for file in files_of(module)}
+
+
+def files_of(module):
+    """Yield the files that importing a module runs: its packages' and its own."""
+    top, *names = module.split(".")
+    if top != jobs._PACKAGE.name:
+        return
+    for depth in range(len(names) + 1):
+        base = "/".join(names[:depth])
+        for file in (f"{base}.py", f"{base}/__init__.py".removeprefix("/")):
+            if (jobs._PACKAGE / file).is_file():
+                yield file
+
+
+def reached_from(start):
+    reached, left = set(), {start}
+    while left:
+        name = left.pop()
+        reached.add(name)
+        left |= imported_by(name) - reached
+    return reached
+
+
+def test_every_module_that_a_job_imports_is_in_the_fingerprint_or_has_a_reason():
+    reached = reached_from("studies/work.py")
+    assert {"compress/pruning.py", "models/backend.py", "datasets/audit.py"} <= reached
+    left_out = reached - set(jobs.computing_files())
+    assert {name for name in left_out if not name.startswith(tuple(NOT_FINGERPRINTED))} == set()
+    for reasoned in NOT_FINGERPRINTED:
+        assert any(name.startswith(reasoned) for name in left_out), reasoned
 
 
 def test_changed_code_gives_other_keys_but_comments_do_not():

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import sqlite3
 
 import pandas as pd
@@ -91,6 +92,39 @@ def test_an_unfinished_study_is_refused_and_nothing_is_replaced(two_runs, tmp_pa
     with pytest.raises(StoreError, match="'shipped' is not finished"):
         ship(["shipped"], source=two_runs.folder, target=target)
     assert (target / "kept").exists()
+
+
+@pytest.mark.parametrize("at", ["copy_database", "model_path"])
+def test_what_was_shipped_stays_where_a_new_one_cannot_be_made(two_runs, tmp_path, monkeypatch, at):
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    target = tmp_path / "out"
+    ship(["study"], source=two_runs.folder, target=target)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("out/*") if path.is_file()}
+    monkeypatch.setattr(Store, at, no_space)
+    with pytest.raises(StoreError, match="No space left on device; free space"):
+        ship(["shipped"], source=two_runs.folder, target=target)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("out/*") if path.is_file()} == before
+    assert not list(tmp_path.glob(".shipping-*"))
+
+
+def test_a_store_may_be_shipped_onto_itself(two_runs, tmp_path):
+    target = tmp_path / "out"
+    ship(["shipped", "study"], source=two_runs.folder, target=target)
+    ship(["shipped"], source=target, target=target)
+    with contextlib.closing(Store(target, readonly=True)) as copy:
+        assert copy.studies()["name"].tolist() == ["shipped"]
+        assert copy.variants("shipped")["has_model"].any()
+
+
+def test_the_source_is_only_read(two_runs, tmp_path):
+    two_runs.finish()
+    two_runs.close()
+    before = two_runs.path.read_bytes()
+    ship(["shipped"], source=two_runs.folder, target=tmp_path / "out")
+    assert two_runs.path.read_bytes() == before
+    assert [path.name for path in two_runs.folder.glob("studies*")] == [Store.DATABASE]
 
 
 def test_of_each_models_first_run_come_baselines_int8_and_whatever_is_small():

@@ -3,7 +3,11 @@ import dataclasses
 import errno
 import itertools
 import os
+import shutil
 import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -332,6 +336,92 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_litter(filled, split, monkeyp
         filled.put_job("two", stored.CONFIG, split.key, stored.make_result(split, "float16"))
     assert sorted((filled.folder / "models").iterdir()) == before
     assert len(filled.variants("study")) == 2
+
+
+@pytest.fixture
+def unprivileged():
+    """Returns a folder of somebody who is not root, as whom the test goes on."""
+    folder = Path(tempfile.mkdtemp())
+    root = os.geteuid() == 0
+    if root:
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+    yield folder
+    if root:
+        os.seteuid(0)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("denied", ["models", ".", "studies.sqlite"])
+def test_permission_denied_is_one_sentence_and_keeps_what_was_there(unprivileged, split, denied):
+    with contextlib.closing(Store(unprivileged / "store")) as store:
+        store.put_study("study", title="Study", plan={}, data={})
+        store.put_split(split)
+        store.claim("study", ["job", "two"])
+        store.put_job("job", stored.CONFIG, split.key, stored.make_result(split, "int8"))
+        store.finish()
+    path = store.folder / denied
+    allowed = path.stat().st_mode
+    path.chmod(0o500 if path.is_dir() else 0o400)
+    result = stored.make_result(split, "float16")
+    with (
+        pytest.raises(StoreError, match=r"cannot be used: .+; free space, or mend") as refusal,
+        contextlib.closing(Store(store.folder)) as again,
+    ):
+        again.put_job("two", stored.CONFIG, split.key, result)
+    assert "\n" not in str(refusal.value)
+    path.chmod(allowed)
+    with contextlib.closing(Store(store.folder)) as mended:
+        assert mended.model_of("job-int8") == b"int8"
+        mended.put_job("two", stored.CONFIG, split.key, result)
+        assert len(mended.variants("study")) == len(list(mended._models.iterdir())) == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if (
+        not shutil.which("mount")
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("only who may mount can try a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def put_large_jobs(store, split, keys):
+    for key in keys:
+        noise = np.random.default_rng(int(key[-2:])).bytes(20_000)
+        variant = stored.make_variant(split, "int8", noise)
+        result = stored.make_result(split, variants=[variant], weights=noise)
+        store.put_job(key, stored.CONFIG, split.key, result)
+
+
+def test_a_disk_that_fills_up_costs_nothing_that_was_there(small_disk, split):
+    with contextlib.closing(Store(small_disk)) as store:
+        store.put_study("study", title="Study", plan={}, data={})
+        store.put_split(split)
+        keys = [f"job {number:02}" for number in range(100)]
+        store.claim("study", keys)
+        with pytest.raises(StoreError, match=r"; free space, or mend or remove it") as refusal:
+            put_large_jobs(store, split, keys)
+        assert "\n" not in str(refusal.value)
+        done = keys[: len(store.jobs("study"))]
+        assert 2 < len(done) < 100
+        assert list(store.variants("study")["job"]) == done
+        assert not list(small_disk.rglob(".part-*"))
+        for sha in store.variants("study")["sha256"]:
+            store.model(sha)
+        subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+        put_large_jobs(store, split, keys[len(done) : len(done) + 1])
+        assert len(store.variants("study")) == len(done) + 1
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_what_could_not_be_made_comes_back_with_its_reason(filled, split):

@@ -14,7 +14,12 @@ from edac_core.studies.journal import EVENTS_FILE, PLAN_FILE, PROCESS_FILE, Proc
 from edac_core.studies.plan import parse_plan
 
 PLAN = parse_plan(
-    {"name": "tiny", "data": {"dataset": "synthetic"}, "training": {"models": ["cnn"]}}
+    {
+        "name": "tiny",
+        "title": "Tiny",
+        "data": {"dataset": "synthetic"},
+        "training": {"models": ["cnn"]},
+    }
 )
 BEGUN = {"kind": "planned", "text": "tiny", "done": 1, "total": 4, "detail": {"workers": 2}}
 GONE = ProcessMark(2**22 + 1, 1.0)

@@ -99,6 +99,7 @@ def _run(options: argparse.Namespace) -> int:
             cache=options.cache,
             workers=options.workers,
             scheduler=options.scheduler,
+            resources=dict(options.resource),
             listener=listener,
         )
     return 1 if summary.failed else 0
@@ -221,27 +222,16 @@ def _termination_interrupts() -> Iterator[None]:
 
 
 def _status(options: argparse.Namespace) -> int:
-    rows = [row for store in _stores(options.cache) for row in _progress_of(store)]
+    rows = [
+        {**row, "where": store.folder.name}
+        for store in _stores(options.cache)
+        for row in store.progress().to_dict("records")
+    ]
     if not rows and not options.json:
         _say({}, "No studies yet; start with: edac run plans/quick.toml", options)
         return 0
     _show(pd.DataFrame(rows, columns=["study", "where", "finished", "jobs", "failed"]), options)
     return 0
-
-
-def _progress_of(store: Store) -> list[dict[str, Any]]:
-    """Say how far each study is, all at one moment of a run that may be writing."""
-    with store.snapshot():
-        return [
-            {
-                "study": name,
-                "where": store.folder.name,
-                "finished": len(store.jobs(name)),
-                "jobs": store.planned(name),
-                "failed": len(store.failures(name)),
-            }
-            for name in store.studies()["name"]
-        ]
 
 
 def _table(options: argparse.Namespace) -> int:
@@ -427,6 +417,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("plan", type=Path, help="a TOML file")
     run.add_argument("--workers", type=_positive, help="worker processes (default: one a core)")
     run.add_argument("--scheduler", help="address of a Dask scheduler, such as tcp://host:8786")
+    run.add_argument(
+        "--resource", type=_resource, action="append", default=[], metavar="NAME=AMOUNT",
+        help="what each job asks of a worker, such as GPU=1; see docs/cluster.md",
+    )  # fmt: skip
 
     _add_search(commands)
 
@@ -513,6 +507,17 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not at least 1")
     return value
+
+
+def _resource(text: str) -> tuple[str, float]:
+    name, _, amount = text.partition("=")
+    try:
+        resource = name, float(amount)
+    except ValueError:
+        resource = "", 0.0
+    if not resource[0] or not 0 < resource[1] < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like GPU=1")
+    return resource
 
 
 def _seed(text: str) -> int:

@@ -31,3 +31,7 @@ class StoreError(EdacError):
 
 class ApartError(EdacError):
     """Work in a process apart took too long or too much, or ended the process."""
+
+
+class ClusterError(EdacError):
+    """A Dask cluster cannot be reached, or cannot do a run's jobs."""

@@ -128,6 +128,9 @@ class _Display:
         self._remove(f"  {event.text}")
         self._set("jobs", event.done, event.total)
 
+    def _on_retrying(self, event: Any) -> None:
+        self._bars.console.print(f"{event.text}: tried again, as {event.detail['reason']}")
+
     def _on_failed(self, event: Any) -> None:
         self._bars.console.print(f"{event.text}: failed, {event.detail['reason']}")
         self._remove(f"  {event.text}")

@@ -38,6 +38,7 @@ _COMPUTING = (*_TRAINING, "runtime.py", "compress", "measure/discrimination.py",
 _LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy",
               "scipy", "librosa", "soxr", "audiomentations", "soundfile",
               "ai-edge-quantizer")  # fmt: skip
+_SHOWN = 12  # Characters of a hash that people can compare.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +204,16 @@ def _shared(baseline: Job, data_fingerprint: str, code: str) -> dict[str, Any]:
 def versions() -> Mapping[str, str]:
     """Return the versions of the libraries that decide a result."""
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
+
+
+@functools.cache
+def equipment() -> Mapping[str, str | None]:
+    """Return what has to be alike wherever a plan's jobs run: the code and the libraries.
+
+    Libraries that are missing have no version.
+    """
+    code = {"edac_core": code_fingerprint()[:_SHOWN]}
+    return {**code, **{name: _version(name) for name in _LIBRARIES}}
 
 
 @functools.cache

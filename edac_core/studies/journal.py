@@ -37,9 +37,10 @@ _STEP_SECONDS = 0.5
 class Event:
     """Something that happened in a run.
 
-    `kind` is one of: preparing, planned, started, epoch, finished, failed, measuring, done. `done`
-    and `total` count jobs (or, while preparing, recordings; while measuring, variants). The journal
-    adds stopped, refused (a sentence says what a user can mend) and broken (anything else).
+    `kind` is one of: preparing, planned, started, epoch, retrying, finished, failed, measuring,
+    done. `done` and `total` count jobs (or, while preparing, recordings; while measuring,
+    variants). The journal adds stopped, refused (a sentence says what a user can mend) and broken
+    (anything else).
     """
 
     kind: str

@@ -324,6 +324,10 @@ class Store:
         """Return how many jobs a study has, done or not."""
         return len(self._query("SELECT job FROM study_jobs WHERE study = ?", (study,)))
 
+    def progress(self) -> pd.DataFrame:
+        """Return one row a study: study, finished, jobs and failed, which count its jobs."""
+        return self._query(_PROGRESS)
+
     def finished(self, keys: Iterable[str]) -> set[str]:
         """Return which of these jobs are done."""
         known = set(self._query("SELECT key FROM jobs")["key"])
@@ -484,8 +488,11 @@ class Store:
 
     def raw_bytes(self, variants: Iterable[str]) -> dict[str, int]:
         """Return the size of the model files of variants, by key."""
-        found = self._query("SELECT key, raw_bytes FROM variants").set_index("key")["raw_bytes"]
-        return {key: int(found[key]) for key in variants}
+        found = self._query(
+            "SELECT key, raw_bytes FROM variants WHERE key IN (SELECT value FROM json_each(?))",
+            (_json(list(variants)),),
+        )
+        return {key: int(size) for key, size in found.itertuples(index=False)}
 
     def model_of(self, variant: str) -> bytes:
         """Return the model file of a variant by its key; see `model`."""
@@ -738,6 +745,17 @@ SELECT variants.key, variants.job, jobs.split,
 {_OF_STUDY} {_NEWEST_LATENCY}
 WHERE study = ? {{chosen}}
 ORDER BY model, split_seed, training_seed, method, sparsity, precision
+"""
+
+# Each is looked up by its key, so that no row of a job is read.
+_PROGRESS = """
+SELECT name AS study, count(jobs.key) AS finished, count(study_jobs.job) AS jobs,
+  count(failures.job) AS failed
+FROM studies
+LEFT JOIN study_jobs ON study_jobs.study = studies.name
+LEFT JOIN jobs ON jobs.key = study_jobs.job
+LEFT JOIN failures ON failures.job = study_jobs.job
+GROUP BY name ORDER BY name
 """
 
 # Taken apart once a job, not once a variant and column.

@@ -254,6 +254,7 @@ _SENTENCES = {
     "planned": "{total} jobs, {done} of them finished before",
     "started": "{text}: started",
     "finished": "{text}: finished in {detail[seconds]:.0f} s",
+    "retrying": "{text}: tried again, as {detail[reason]}",
     "failed": "{text}: failed, {detail[reason]}",
     "measuring": "Measuring latency, while nothing else runs",
     "done": "{done} of {total} jobs are finished",

@@ -59,6 +59,12 @@ def event(name, words="", done=0, total=0, **detail):
 PLANNED = event("planned", "tiny", 1, 4, workers=2, outlook=[{**JOB, "jobs": 3, "seconds": 100.0}])
 EPOCH = event("epoch", "cnn baseline, seed 7", 1, 4, **JOB, number=3, epochs=6)
 
+ENDED = "its worker process ended (killed by signal 11: Segmentation fault)"
+GIVEN_UP = (
+    "its worker process ended three times (killed by signal 11: Segmentation fault): look into the "
+    "run's log, or give each worker more memory (fewer --workers on this machine), and run again"
+)
+
 
 @pytest.fixture
 def left(cache):
@@ -190,6 +196,8 @@ def test_why_a_run_could_not_be_started_is_said(cache):
         ([event("refused", "No coughs: get some.")], False, ["Could not run", "No coughs: get some."], {"resume"}),
         ([PLANNED, event("broken", "OSError: no")], False, ["Failed", "OSError: no"], {"resume"}),
         ([PLANNED, event("done", "tiny", 4, 4)], False, ["Done", "4 of 4 jobs are finished, 3 of them in this run"], set()),
+        ([PLANNED, event("retrying", "cnn 50 %", 1, 4, **JOB, reason=ENDED), event("failed", "cnn 50 %", 1, 4, **JOB, reason=GIVEN_UP), event("done", "tiny", 3, 4)], False,
+         ["1 failed", f"cnn 50 %: {GIVEN_UP}", f"cnn 50 %: tried again, as {ENDED}"], {"resume"}),
         ([PLANNED, event("failed", "cnn 50 %", 3, 4, **JOB, reason="no luck"), event("done", "tiny", 3, 4)], False,
          ["Done, with failures", "3 of 4 jobs are finished, 2 of them in this run; 1 failed", "cnn 50 %: no luck"], {"resume"}),
     ],

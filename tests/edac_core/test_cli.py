@@ -15,9 +15,10 @@ import stored
 
 from edac_core import __version__, cli
 from edac_core.cli import main
-from edac_core.locations import SHIPPED
+from edac_core.locations import PROJECT, SHIPPED
 from edac_core.studies import search as searching
 from edac_core.studies import sensitivity as measuring
+from edac_core.studies.run import Summary
 from edac_core.studies.search import Candidate, Found
 from edac_core.studies.select import Limits
 from edac_core.studies.store import LayerChange, Store
@@ -444,3 +445,24 @@ def test_data_audit_counts_verdicts(tmp_path, capsys):
     assert main(["data", "audit", "folder", *arguments]) == 0
     verdicts = json.loads(capsys.readouterr().out.splitlines()[0])
     assert {row["verdict"]: row["recordings"] for row in verdicts} == {"usable": 2, "silent": 1}
+
+
+def test_resources_that_jobs_ask_for_reach_the_run(tmp_path, monkeypatch):
+    asked = {}
+
+    def run_study(_plan, **options):
+        asked.update(options)
+        return Summary("quick", 1, 1, 0)
+
+    monkeypatch.setattr("edac_core.studies.run.run_study", run_study)
+    plan = str(PROJECT / "plans" / "quick.toml")
+    resources = ["--resource", "GPU=1", "--resource", "BIGMEM=0.5"]
+    assert main(["run", plan, "--cache", str(tmp_path), "--quiet", *resources]) == 0
+    assert asked["resources"] == {"GPU": 1, "BIGMEM": 0.5}
+
+
+@pytest.mark.parametrize("text", ["GPU", "GPU=", "GPU=0", "=1", "GPU=inf", "GPU=one"])
+def test_a_resource_that_is_none_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "plan.toml", "--resource", text])
+    assert f"{text!r} is not like GPU=1" in capsys.readouterr().err

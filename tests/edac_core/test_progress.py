@@ -22,6 +22,7 @@ EVENTS = [
     Event("preparing", "features"),
     Event("planned", total=4),
     Event("epoch", detail={"number": 1, "epochs": 10}),
+    Event("retrying", detail={"reason": "its worker process ended (exit status 3)"}),
     Event("finished", detail={"seconds": 61.4}),
     Event("failed", detail={"reason": "it broke"}),
     Event("measuring"),
@@ -40,6 +41,7 @@ def shown(**options):
 def test_people_read_what_was_done_and_what_failed():
     text = shown(quiet=False, as_json=False)
     assert "4 jobs, 1 of them known already" in text
+    assert "cnn: tried again, as its worker process ended (exit status 3)" in text
     assert "cnn: 61 s" in text
     assert "cnn: failed, it broke" in text
     assert "1 of 4 jobs finished" in text

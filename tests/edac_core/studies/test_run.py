@@ -8,6 +8,7 @@ from distributed import LocalCluster
 
 from edac_core.errors import StoreError
 from edac_core.models.examples import Examples
+from edac_core.studies import latencies
 from edac_core.studies import run as run_module
 from edac_core.studies.inputs import SplitInputs
 from edac_core.studies.plan import parse_plan
@@ -223,10 +224,10 @@ def test_what_would_go_on_from_a_failed_level_fails_too(tmp_path, scheduler, per
 
 def test_large_variants_are_timed_a_few_at_a_time(filled, monkeypatch):
     keys = list(filled.variants("study")["key"])
-    monkeypatch.setattr(run_module, "_LATENCY_BYTES", 1)
-    assert list(run_module._groups(keys, filled)) == [[key] for key in keys]
-    monkeypatch.setattr(run_module, "_LATENCY_BYTES", 1e9)
-    assert list(run_module._groups(keys, filled)) == [keys]
+    monkeypatch.setattr(latencies, "_BYTES", 1)
+    assert list(latencies._groups(keys, filled)) == [[key] for key in keys]
+    monkeypatch.setattr(latencies, "_BYTES", 1e9)
+    assert list(latencies._groups(keys, filled)) == [keys]
 
 
 def test_two_runs_do_not_write_to_one_store(tmp_path, scheduler, performed):

@@ -491,3 +491,13 @@ def test_weights_are_found_by_what_they_depend_on(filled, split):
     filled.put_job("again", stored.CONFIG, split.key, result, training="training")
     assert filled.trained("training") == "base"
     assert filled.trained("another training") is None
+
+
+def test_progress_counts_what_is_finished_planned_and_failed(filled):
+    filled.claim("study", ["job", "failing", "to do"])
+    filled.put_failure("failing", {}, "no luck")
+    filled.put_study("empty", title="Empty", plan={}, data={})
+    assert filled.progress().to_dict("records") == [
+        {"study": "empty", "finished": 0, "jobs": 0, "failed": 0},
+        {"study": "study", "finished": 1, "jobs": 3, "failed": 1},
+    ]

@@ -83,18 +83,20 @@ class Workers:
         Raises
         ------
         ApartError
-            If the call takes too long or too much memory, or ends its worker.
+            If the call takes too long or too much memory, ends its worker, or no worker can be
+            started for it.
         EdacError
             If the function raises it.
         """
         self._used = True
-        worker = self._free.get() or _Worker(self._memory)
+        worker = self._free.get()
         kept: _Worker | None = None
         try:
+            worker = worker or _started(self._memory, subject=subject)
             answer = worker.ask((function, arguments), seconds=seconds, subject=subject)
             kept = worker
         finally:
-            if kept is None:
+            if kept is None and worker is not None:
                 worker.kill()
             self._free.put(kept)
         result: T = _unwrapped(answer, subject=subject)
@@ -150,6 +152,16 @@ class _Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         return f"exit status {self._process.poll()}"
+
+
+def _started(memory: int, *, subject: str) -> _Worker:
+    try:
+        return _Worker(memory)
+    except OSError as error:
+        raise ApartError(
+            f"No process could be started for {subject} ({error.strerror}): try again later, when "
+            "the machine has less to do."
+        ) from error
 
 
 def _environment() -> dict[str, str]:

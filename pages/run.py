@@ -75,7 +75,7 @@ def draw_button(plan: Plan | None, *, active: Run | None) -> None:
     if active is not None:
         st.markdown(
             f":small[The study “{write.literally(active.name)}” is running: stop it, or wait "
-            "until it is done.]"
+            f"until it is done. {write.literally(runs.who_runs(active))}]"
         )
 
 

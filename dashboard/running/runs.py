@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard import format as write
 from dashboard import frame
 from dashboard.studies import Study
-from edac_core.errors import StoreError
+from edac_core.errors import EdacError, StoreError
 from edac_core.locations import local_cache, read_only
 from edac_core.studies import launch
 from edac_core.studies.journal import PLAN_FILE, run_folder
@@ -73,14 +73,25 @@ def draw_problem() -> None:
 
 
 def begin_run(plan: Plan) -> None:
-    """Start a run of a plan; use as a button's `on_click`."""
+    """Start a run of a plan, or watch the one that somebody started; use as `on_click`."""
     with _noting_problems():
-        launch.start(plan, cache=local_cache())
+        try:
+            launch.start(plan, cache=local_cache())
+        except StoreError:
+            if not launch.is_under_way(plan, cache=local_cache()):
+                raise
         st.session_state[SHOWN] = plan.name
+
+
+def who_runs(run: Run) -> str:
+    """Say which process a run that is under way is, and on which machine."""
+    return f"It is process {run.process} on {run.where}."
 
 
 def describe(run: Run) -> str:
     """Say in a sentence how far a run is, or how it ended."""
+    if run.phase == "died" and not run.began:
+        return _NEVER_BEGAN
     return _DESCRIPTIONS[run.phase].format(
         run=run,
         jobs=f"{run.jobs_done} of {run.jobs} jobs",
@@ -105,6 +116,11 @@ _DESCRIPTIONS = {
     "died": "Its process is gone{at}: it was killed, ran out of memory, or the machine was "
     "restarted. Finished jobs are kept; resume to do the rest.",
 }
+
+_NEVER_BEGAN = (
+    "Its process ended before its first step. What the libraries wrote, below, may say why; "
+    "resume to try again."
+)
 
 
 def _draw_latest(name: str, studies: Sequence[Study], *, was_active: bool) -> None:
@@ -189,14 +205,19 @@ def _stop(name: str) -> None:
 
 def _resume(name: str) -> None:
     with _noting_problems():
-        launch.resume(name, cache=local_cache())
+        try:
+            launch.resume(name, cache=local_cache())
+        except StoreError:
+            # Somebody else has resumed it.
+            if not read_run(run_folder(local_cache(), name)).active:
+                raise
 
 
 @contextlib.contextmanager
 def _noting_problems() -> Iterator[None]:
     try:
         yield
-    except StoreError as error:
+    except EdacError as error:
         st.session_state[_PROBLEM] = str(error)
 
 
@@ -208,7 +229,7 @@ def _left(run: Run) -> str:
 
 def _share(run: Run) -> float:
     if run.phase in {"preparing", "measuring"}:
-        return run.done / run.total if run.total else 0.0
+        return min(1.0, run.done / run.total) if run.total else 0.0
     begun = sum(job.epoch / job.epochs for job in run.under_way)
     return min(1.0, (run.jobs_done + begun) / run.jobs) if run.jobs else 0.0
 

@@ -7,30 +7,39 @@ the system whether the process still lives. Nothing here needs the libraries tha
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
+import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from io import FileIO
 from pathlib import Path
-from typing import Any
-
-import psutil
+from typing import Any, TextIO
 
 from edac_core.errors import EdacError, StoreError
 from edac_core.studies.plan import Plan
+from edac_core.studies.processes import ProcessMark, every_beat, locked, write_whole
 
 RUNS = "runs"
 PLAN_FILE, EVENTS_FILE, LOG_FILE = "plan.toml", "events.jsonl", "log"
 PROCESS_FILE, STOP_FILE = "process.json", "stop.json"
+JOURNAL_LOCK, LOCK_FILE = "journal.lock", "run.lock"
 
-ENDINGS = ("done", "stopped", "refused", "broken")
-"""Kinds of the event that is a run's last, unless it was killed."""
+ENDINGS = ("done", "stopped", "refused", "broken", "died")
+"""Kinds of the event that is a run's last."""
 
-_CLOCK_SECONDS = 2.0  # By which the system's idea of when a process began may move.
 _STEP_SECONDS = 0.5
+_PASSING = ("preparing", "epoch")
+"""Kinds of events that the next of their kind makes good for."""
+
+_HOLDER_TRIES, _HOLDER_SECONDS = 20, 0.05
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Event:
     `kind` is one of: preparing, planned, started, epoch, retrying, finished, failed, measuring,
     done. `done` and `total` count jobs (or, while preparing, recordings; while measuring,
     variants). The journal adds stopped, refused (a sentence says what a user can mend) and broken
-    (anything else).
+    (anything else); whoever finds a run that ended without saying so adds died.
     """
 
     kind: str
@@ -53,61 +62,6 @@ class Event:
 Listener = Callable[[Event], object]
 
 
-@dataclass(frozen=True)
-class ProcessMark:
-    """A process that cannot be taken for a later one of the same number."""
-
-    pid: int
-    created: float
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessMark:
-        """Mark a process that lives."""
-        return cls(pid, psutil.Process(pid).create_time())
-
-    def is_same(self, other: ProcessMark | None) -> bool:
-        """Whether another mark is of the same process."""
-        if other is None or other.pid != self.pid:
-            return False
-        return abs(other.created - self.created) < _CLOCK_SECONDS
-
-    def process(self) -> psutil.Process | None:
-        """Return the process, or None if it has ended."""
-        try:
-            found = psutil.Process(self.pid)
-            same = self.is_same(ProcessMark.of(self.pid))
-        except psutil.Error:
-            return None
-        return found if same and lives(found) else None
-
-    def write(self, path: Path) -> None:
-        """Write the mark whole or not at all."""
-        aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
-        aside.write_text(json.dumps(asdict(self)), "utf-8")
-        aside.replace(path)
-
-    @classmethod
-    def read(cls, path: Path) -> ProcessMark | None:
-        """Read a mark; None if there is none that can be read."""
-        try:
-            kept = json.loads(path.read_text("utf-8"))
-            return cls(int(kept["pid"]), float(kept["created"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-
-def lives(process: psutil.Process) -> bool:
-    """Whether a process has not ended; one that nobody has asked how it ended has.
-
-    Its first thread may end before the others, which still hold its files and locks.
-    """
-    try:
-        ended = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
-        return bool(process.is_running() and not ended)
-    except psutil.NoSuchProcess:
-        return False
-
-
 def run_folder(cache: Path, name: str) -> Path:
     """Name the folder of a study's run; it holds what its last run left."""
     return Path(cache) / RUNS / name
@@ -116,6 +70,9 @@ def run_folder(cache: Path, name: str) -> Path:
 @contextlib.contextmanager
 def journal(cache: Path, plan: Plan) -> Iterator[Callable[[Event], None]]:
     """Keep a run's events where others can read them, to the last one.
+
+    A run whose events can no longer be written goes on without: its results matter more. It ends
+    itself when it was asked to from another machine, or when another machine's has taken its place.
 
     Yields
     ------
@@ -128,18 +85,81 @@ def journal(cache: Path, plan: Plan) -> Iterator[Callable[[Event], None]]:
         If the folder cannot be written.
     """
     folder = run_folder(cache, plan.name)
+    mark = ProcessMark.of(os.getpid())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / PLAN_FILE).write_text(plan.to_toml(), "utf-8")
-        ProcessMark.of(os.getpid()).write(folder / PROCESS_FILE)
-        file = (folder / EVENTS_FILE).open("w", encoding="utf-8")
+        file = _begin(folder, plan, mark)
     except OSError as error:
         raise StoreError(
             f"The run's folder {folder} cannot be written ({error.strerror}): choose another "
             "--cache folder."
         ) from error
-    with file:
+    with file, every_beat(_Vigil(folder, mark)):
         yield from _recording(_Recorder(file))
+
+
+def _begin(folder: Path, plan: Plan, mark: ProcessMark) -> FileIO:
+    """Take a folder over; killed at any line, this leaves the run before it or this one."""
+    with locked(folder / JOURNAL_LOCK):
+        write_whole(folder / PLAN_FILE, plan.to_toml())
+        replace(mark, begun=False).write(folder / PROCESS_FILE)
+        write_whole(folder / EVENTS_FILE, "")
+        mark.write(folder / PROCESS_FILE)
+        return FileIO(folder / EVENTS_FILE, "a")
+
+
+def append_ending(folder: Path, event: Event, *, at: float) -> None:
+    """Write the last event of a run that did not live to write it; the caller holds the lock."""
+    with (folder / EVENTS_FILE).open("ab+") as file:
+        whole = file.seek(0, os.SEEK_END) == 0
+        if not whole:
+            file.seek(-1, os.SEEK_END)
+            whole = file.read(1) == b"\n"
+        file.write((b"" if whole else b"\n") + _line(event, at))
+
+
+def _line(event: Event, at: float) -> bytes:
+    return (json.dumps({"at": round(at, 3), **asdict(event)}) + "\n").encode()
+
+
+class _Vigil:
+    """What a run does at each beat: says that it lives, and looks what others want of it."""
+
+    def __init__(self, folder: Path, mark: ProcessMark) -> None:
+        self._folder, self._mark = folder, mark
+        self._asked = self._over = False
+
+    def __call__(self) -> None:
+        if self._over:
+            return
+        path = self._folder / PROCESS_FILE
+        found = ProcessMark.read(path)
+        self._over = self._is_ousted_by(found) or self._is_to_stop()
+        if self._over:
+            _interrupt()
+        elif self._mark.is_same(found):
+            os.utime(path)  # Needs no space, where a new file would.
+        else:
+            self._mark.write(path)
+
+    def _is_ousted_by(self, found: ProcessMark | None) -> bool:
+        """Whether another machine took this run for dead (it slept, say), and has its own."""
+        if found is None or found.is_here:
+            return False
+        return found.is_alive(self._folder / PROCESS_FILE)
+
+    def _is_to_stop(self) -> bool:
+        """Whether a stop was asked for a beat ago, and whoever asked has not seen to it."""
+        asked = self._mark.is_same(ProcessMark.read(self._folder / STOP_FILE))
+        before, self._asked = self._asked, asked
+        return asked and before
+
+
+def _interrupt() -> None:
+    """End the main thread's work as whoever started it would."""
+    handled = callable(signal.getsignal(signal.SIGTERM))
+    number = signal.SIGTERM if handled else signal.SIGINT
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _recording(record: _Recorder) -> Iterator[Callable[[Event], None]]:
@@ -157,19 +177,48 @@ def _recording(record: _Recorder) -> Iterator[Callable[[Event], None]]:
 
 
 class _Recorder:
-    """Writes events, a line of JSON each, with the time; of steps that come fast, some."""
+    """Writes events, a line of JSON each, with the time; of steps that come fast, some.
 
-    def __init__(self, file: Any) -> None:
+    What cannot be written is kept until it can, but for what only passes.
+    """
+
+    def __init__(self, file: FileIO) -> None:
         self._file = file
         self._lock = threading.Lock()
         self._step = ("", 0.0)
+        self._waiting: list[tuple[str, bytes]] = []
+        self._torn = self._fails = False
 
     def __call__(self, event: Event) -> None:
         now = time.time()
         with self._lock:
             if self._is_due(event, now):
-                self._file.write(json.dumps({"at": round(now, 3), **asdict(event)}) + "\n")
-                self._file.flush()
+                self._waiting.append((event.kind, _line(event, now)))
+                self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        try:
+            while self._waiting:
+                self._write(self._waiting[0][1])
+                del self._waiting[0]
+        except OSError as error:
+            self._waiting = [each for each in self._waiting if each[0] not in _PASSING]
+            if not self._fails:
+                _log.warning(
+                    "The run goes on, but its journal %s cannot be written (%s): free space.",
+                    self._file.name, error.strerror,
+                )  # fmt: skip
+            self._fails = True
+        else:
+            self._fails = False
+
+    def _write(self, line: bytes) -> None:
+        """Write a line, on a line of its own even if the last one broke off."""
+        text = b"\n" + line if self._torn else line
+        written = self._file.write(text)
+        self._torn = written < len(text) and (self._torn or written > 0)
+        if written < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _is_due(self, event: Event, now: float) -> bool:
         """Let through one step of the preparation every half second, and the last."""
@@ -186,22 +235,74 @@ class _Recorder:
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold a store's lock; the system lets go of it when this process ends, however it ends.
 
+    Where machines share the folder but not its locks, the file itself tells: who holds the lock
+    touches it every few seconds.
+
     Raises
     ------
     StoreError
-        If another process holds it.
+        If another process holds it, or it cannot be written.
     """
-    path = folder / "run.lock"
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise StoreError(
-                f"Another run (process {lock.read().strip() or 'unknown'}) is writing to {folder}; "
-                "wait for it, or choose another --cache folder."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    path = Path(folder) / LOCK_FILE
+    with _lock_explained(folder), contextlib.ExitStack() as held:
+        lock = held.enter_context(_opened(path))
+        _take(lock, path)
+        held.callback(_empty, lock)
+        held.enter_context(every_beat(lambda: os.utime(path)))
+        release = held.pop_all()
+    with release:
         yield
+
+
+def _opened(path: Path) -> TextIO:
+    # Through a link, some other file would be emptied.
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o666), "a+", encoding="utf-8")
+
+
+def _take(lock: TextIO, path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _refusal(_holder(path), path.parent) from None
+    holder = ProcessMark.read(path)
+    if holder is not None and not holder.is_here and holder.is_alive(path):
+        raise _refusal(holder, path.parent)
+    lock.truncate(0)
+    lock.write(ProcessMark.of(os.getpid()).to_json())
+    lock.flush()
+
+
+def _empty(lock: TextIO) -> None:
+    # What has been computed is not to be lost for a note that nobody holds the lock.
+    with contextlib.suppress(OSError):
+        lock.truncate(0)
+
+
+def _holder(path: Path) -> ProcessMark | None:
+    """Read who holds a lock, giving it the time to write so."""
+    for _ in range(_HOLDER_TRIES):
+        holder = ProcessMark.read(path)
+        if holder is not None and holder.is_alive(path):
+            return holder
+        time.sleep(_HOLDER_SECONDS)
+    return None
+
+
+def _refusal(holder: ProcessMark | None, folder: Path) -> StoreError:
+    where = "" if holder is None else f" on {holder.describe()}"
+    return StoreError(
+        f"Another run (process {holder.pid if holder else 'unknown'}) is writing to {folder}"
+        f"{where}: wait for it, or choose another --cache folder."
+    )
+
+
+@contextlib.contextmanager
+def _lock_explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"The folder {folder} cannot be locked ({error.strerror}): free space, mend its "
+            "permissions, or choose another --cache folder."
+        ) from error

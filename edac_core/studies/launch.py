@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -14,22 +13,20 @@ from pathlib import Path
 
 import psutil
 
-from edac_core.errors import StoreError
+from edac_core.errors import PlanError, StoreError
 from edac_core.locations import READ_ONLY_VARIABLE, read_only
 from edac_core.studies.journal import (
-    EVENTS_FILE,
     LOG_FILE,
     PLAN_FILE,
     PROCESS_FILE,
     RUNS,
     STOP_FILE,
-    ProcessMark,
-    lives,
     only_writer,
     run_folder,
 )
-from edac_core.studies.plan import Plan
-from edac_core.studies.watch import find_runs
+from edac_core.studies.plan import Plan, load_plan
+from edac_core.studies.processes import ProcessMark, lives, locked, write_whole
+from edac_core.studies.watch import Run, find_runs, read_run
 
 GRACE_SECONDS = 2.5
 """How long a run may take to end by itself before it is killed."""
@@ -55,8 +52,19 @@ def start(plan: Plan, *, cache: Path) -> int:
         _refuse_second(cache)
         folder = run_folder(cache, plan.name)
         folder.mkdir(exist_ok=True)
-        (folder / PLAN_FILE).write_text(plan.to_toml(), "utf-8")
+        write_whole(folder / PLAN_FILE, plan.to_toml())
         return _spawn(folder, cache)
+
+
+def is_under_way(plan: Plan, *, cache: Path) -> bool:
+    """Whether a run of this very plan is under way, which one can watch and need not start."""
+    folder = run_folder(cache, plan.name)
+    run = read_run(folder)
+    if not run.active or run.phase == "stopping":
+        return False
+    with contextlib.suppress(PlanError):
+        return load_plan(folder / PLAN_FILE) == plan
+    return False
 
 
 def resume(name: str, *, cache: Path) -> int:
@@ -72,11 +80,14 @@ def resume(name: str, *, cache: Path) -> int:
     StoreError
         If there is no such plan, a run is under way, the cache cannot be written, or visitors may
         only look.
+    PlanError
+        If the plan that was left is damaged.
     """
     _refuse_if_read_only()
     folder = run_folder(cache, name)
     if not (folder / PLAN_FILE).is_file():
         raise StoreError(f"No run of {name!r} left its plan here; start it from the form.")
+    load_plan(folder / PLAN_FILE)
     with _explained(cache), _sole_launch(cache):
         _refuse_second(cache)
         return _spawn(folder, cache)
@@ -85,7 +96,8 @@ def resume(name: str, *, cache: Path) -> int:
 def stop(name: str, *, cache: Path, wait: bool = True) -> bool:
     """End a run and all that it started; what is finished is kept.
 
-    It is asked first, and killed after `GRACE_SECONDS`.
+    It is asked first, and killed after `GRACE_SECONDS`. One of another machine is only asked: it
+    ends itself within a few beats.
 
     Parameters
     ----------
@@ -94,7 +106,8 @@ def stop(name: str, *, cache: Path, wait: bool = True) -> bool:
     cache
         The folder of the store that the run writes to.
     wait
-        Whether to return only when all its processes are gone; if not, a thread sees to it.
+        Whether to return only when all its processes are gone, if they are this machine's; if not,
+        a thread sees to it.
 
     Returns
     -------
@@ -104,15 +117,22 @@ def stop(name: str, *, cache: Path, wait: bool = True) -> bool:
     Raises
     ------
     StoreError
-        If the cache cannot be written, or visitors may only look.
+        If it is another machine's and the cache cannot be written, or visitors may only look.
     """
     _refuse_if_read_only()
     folder = run_folder(cache, name)
     mark = ProcessMark.read(folder / PROCESS_FILE)
-    process = None if mark is None else mark.process()
-    if mark is None or process is None:
+    if mark is None or not mark.is_alive(folder / PROCESS_FILE):
         return False
-    with _explained(cache):
+    if not mark.is_here:
+        with _explained(cache):
+            mark.write(folder / STOP_FILE)
+        return True
+    process = mark.process()
+    if process is None:
+        return False
+    # A full disk is no reason to let it run on.
+    with contextlib.suppress(OSError):
         mark.write(folder / STOP_FILE)
     if wait:
         _end(process)
@@ -142,22 +162,30 @@ def _await_end(family: Sequence[psutil.Process], *, seconds: float) -> None:
 
 
 def _spawn(folder: Path, cache: Path) -> int:
-    (folder / EVENTS_FILE).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "edac_core", "run", str(folder / PLAN_FILE),
-               "--cache", str(cache), "--quiet"]  # fmt: skip
     with (folder / LOG_FILE).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            command,
+            _command(folder, cache),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=_environment(),
             start_new_session=True,
         )
-    ProcessMark.of(process.pid).write(folder / PROCESS_FILE)
-    # Someone has to ask how it ended, or it stays in the system's table.
-    threading.Thread(target=process.wait, daemon=True).start()
+    try:
+        ProcessMark.of(process.pid, begun=False).write(folder / PROCESS_FILE)
+    except OSError:
+        # Nobody would know of it.
+        process.kill()
+        raise
+    finally:
+        # Someone has to ask how it ended, or it stays in the system's table.
+        threading.Thread(target=process.wait, daemon=True).start()
     return process.pid
+
+
+def _command(folder: Path, cache: Path) -> list[str]:
+    return [sys.executable, "-m", "edac_core", "run", str(folder / PLAN_FILE),
+            "--cache", str(cache), "--quiet"]  # fmt: skip
 
 
 def _environment() -> dict[str, str]:
@@ -188,12 +216,17 @@ def _refuse_if_read_only() -> None:
 def _refuse_second(cache: Path) -> None:
     for run in find_runs(cache):
         if run.active:
-            raise StoreError(
-                f"The study {run.name!r} is running (process {run.process}): stop it, or wait "
-                "until it is done."
-            )
+            raise StoreError(_who_runs(run))
     with only_writer(Path(cache)):
         pass
+
+
+def _who_runs(run: Run) -> str:
+    where = f"On {run.where}, the" if run.where else "The"
+    return (
+        f"{where} study {run.name!r} is running (process {run.process}): stop it, or wait until "
+        "it is done."
+    )
 
 
 @contextlib.contextmanager
@@ -201,8 +234,7 @@ def _sole_launch(cache: Path) -> Iterator[None]:
     """Let one launch look round and start at a time."""
     runs = Path(cache) / RUNS
     runs.mkdir(parents=True, exist_ok=True)
-    with (runs / "launch.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(runs / "launch.lock"):
         yield
 
 

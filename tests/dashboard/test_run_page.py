@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 import time
 import tomllib
 
@@ -70,11 +71,11 @@ GIVEN_UP = (
 def left(cache):
     """Write what a run of a study leaves: left([events], alive=True)."""
 
-    def _left(events, *, alive=False, name="tiny", log=""):
+    def _left(events, *, alive=False, name="tiny", log="", plan=None):
         folder = run_folder(cache, name)
         folder.mkdir(parents=True, exist_ok=True)
-        plan = parse_plan({"name": name, "title": f"A {name} study",
-                           "data": {"dataset": "synthetic"}, "training": {"models": ["cnn"]}})  # fmt: skip
+        plan = plan or parse_plan({"name": name, "title": f"A {name} study",
+                                   "data": {"dataset": "synthetic"}, "training": {"models": ["cnn"]}})  # fmt: skip
         (folder / "plan.toml").write_text(plan.to_toml())
         (ProcessMark.of(os.getpid()) if alive else GONE).write(folder / PROCESS_FILE)
         (folder / EVENTS_FILE).write_text("".join(json.dumps(each) + "\n" for each in events))
@@ -217,6 +218,47 @@ def test_every_state_says_what_and_how_far_and_offers_what_can_be_done(
 def test_while_a_run_is_under_way_it_says_why_there_is_no_second(left):
     left([PLANNED, EPOCH], alive=True)
     assert "The study “tiny” is running: stop it, or wait" in text(open_page())
+
+
+def test_who_runs_is_said(left):
+    left([PLANNED, EPOCH], alive=True)
+    words = text(open_page())
+    assert f"It is process {os.getpid()} on {socket.gethostname()}, since 20" in words
+
+
+def test_a_run_that_somebody_began_meanwhile_is_watched_if_it_is_the_same(left, cache):
+    test = open_page()
+    left([PLANNED, EPOCH], alive=True, name="quick", plan=load_plan(PROJECT / "plans/quick.toml"))
+    test.button(key="start").click().run()
+    assert not test.exception
+    assert not test.warning
+    assert "1 of 4 jobs finished" in text(test)
+
+
+def test_another_run_than_one_that_somebody_began_meanwhile_is_refused_with_who_runs(left):
+    test = open_page()
+    left([PLANNED, EPOCH], alive=True)
+    test.button(key="start").click().run()
+    assert not test.exception
+    said = test.warning[0].value.replace("\\", "")
+    assert f"the study 'tiny' is running (process {os.getpid()}): stop it, or wait" in said
+    assert said.startswith(f"On {socket.gethostname()}, since 20")
+
+
+def test_a_run_that_ended_before_its_first_step_says_where_to_look(left):
+    left([], log="ImportError: no such library")
+    words = text(open_page())
+    assert "ended before its first step. What the libraries wrote, below, may say why" in words
+    assert "ImportError: no such library" in words
+
+
+def test_a_damaged_plan_is_a_sentence_when_it_is_resumed(left, cache):
+    left([PLANNED, EPOCH])
+    test = open_page()
+    (run_folder(cache, "tiny") / "plan.toml").write_text("name = [")
+    test.button(key="resume").click().run()
+    assert not test.exception
+    assert "is not valid TOML" in test.warning[0].value.replace("\\", "")
 
 
 def test_what_happened_and_the_log_can_be_read(left):

@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -82,3 +83,17 @@ def test_threads_share_the_workers(workers):
         thread.join()
     assert len(seen) == 4
     assert len(set(seen)) <= 2
+
+
+def test_a_worker_that_cannot_be_started_keeps_its_place(monkeypatch):
+    workers = Workers(processes=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(
+            ApartError, match=r"^No process could be started for cough\.wav \(No such"
+        ):
+            workers.call(abs, -1, seconds=20, subject="cough.wav")
+        # With its place lost, this would wait for ever.
+        assert workers._free.qsize() == 1
+    assert workers.call(abs, -1, seconds=20) == 1
+    workers.close()

@@ -1,8 +1,13 @@
+import dataclasses
+import itertools
 import json
 import os
+import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from edac_core.studies import watch
 from edac_core.studies.journal import (
     EVENTS_FILE,
     LOG_FILE,
@@ -61,6 +66,7 @@ def alive():
         ([planned(), AT_EPOCH], "running"),
         ([planned(), event("measuring", "latency", 3, 12)], "measuring"),
         ([planned(), event("done", "tiny", 9, 9)], "done"),
+        ([planned(), event("died", "died")], "running"),
     ],
 )
 def test_phases_of_a_run_that_lives(tmp_path, alive, events, phase):
@@ -149,6 +155,89 @@ def test_what_happened_is_told_in_sentences_once(tmp_path):
         "Measuring latency, while nothing else runs",
         "8 of 9 jobs are finished",
     ]
+
+
+def made_up_events(count, *, seed):
+    """Events of jobs that begin, train, and end or fail, some of them damaged."""
+    rng = random.Random(seed)
+    yield planned(baseline=80.0, level=10.0)
+    for done in range(1, count):
+        job, kind = f"job {rng.randrange(9)}", rng.choice([BASELINE, LEVEL])
+        yield rng.choice([
+            event("started", job, done, count, **kind, epochs=6),
+            event("epoch", job, done, count, **kind, epochs=6, number=rng.randrange(7)),
+            event("finished", f"job {done}", done, count, **kind, seconds=rng.random()),
+            event("failed", f"job {done}", done, count, **kind, reason="no luck"),
+            event("epoch", job, done, count, **kind, epochs=6, number=7),
+            event("finished", job, done, count, **kind, seconds="long"),
+            event("measuring", "latency", done, count),
+        ])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_reading_on_comes_to_the_same_as_reading_all(tmp_path, alive, seed):
+    """Whatever had been written when somebody looked, in the middle of a line or not."""
+    left(tmp_path, mark=alive)
+    path = run_folder(tmp_path, "tiny") / EVENTS_FILE
+    text = "".join(json.dumps(each) + "\n" for each in made_up_events(200, seed=seed)).encode()
+    cuts = sorted({*random.Random(seed).sample(range(len(text)), 40), len(text)})
+    for start, end in itertools.pairwise([0, *cuts]):
+        with path.open("ab") as file:
+            file.write(text[start:end])
+        found = read_run(path.parent)
+        whole = text[:end][: text[:end].rfind(b"\n") + 1]
+        events = [json.loads(line) for line in whole.splitlines()]
+        again = summarise("tiny", events, phase=found.phase, process=os.getpid())
+        assert dataclasses.replace(found, where="") == again
+    assert found.seconds_left is not None
+    assert found.under_way
+    assert found.failures
+
+
+def test_what_was_read_is_not_read_again(tmp_path, alive, monkeypatch):
+    folder = run_folder(tmp_path, "tiny")
+    left(tmp_path, *made_up_events(1000, seed=1), mark=alive)
+    parsed = []
+    monkeypatch.setattr(watch, "_parsed", lambda line: parsed.append(line) or json.loads(line))
+    with ThreadPoolExecutor(8) as sessions:
+        runs = list(sessions.map(lambda _: read_run(folder), range(50)))
+    assert parsed == []
+    with (folder / EVENTS_FILE).open("a") as file:
+        file.write(json.dumps(event("done", "tiny", 9, 9)) + "\n")
+    assert read_run(folder).phase == "done" != runs[0].phase
+    assert len(parsed) == 1
+
+
+def test_a_long_run_is_read_once_by_many_who_look_at_once(tmp_path, alive, monkeypatch):
+    folder = run_folder(tmp_path, "long")
+    folder.mkdir(parents=True)
+    alive.write(folder / PROCESS_FILE)
+    text = "".join(json.dumps(each) + "\n" for each in made_up_events(300, seed=2))
+    (folder / EVENTS_FILE).write_text(text)
+    parsed = []
+    monkeypatch.setattr(watch, "_parsed", lambda line: parsed.append(line) or json.loads(line))
+    with ThreadPoolExecutor(8) as sessions:
+        runs = set(sessions.map(lambda _: read_run(folder), range(50)))
+    assert len(runs) == 1
+    assert len(parsed) == 300
+
+
+@pytest.mark.parametrize("longer", [0, 1, 400])
+def test_events_that_were_replaced_are_read_anew(tmp_path, alive, longer):
+    folder = run_folder(tmp_path, "tiny")
+    left(tmp_path, *made_up_events(100, seed=3), mark=alive)
+    size = (folder / EVENTS_FILE).stat().st_size
+    text = json.dumps(event("planned", "tiny", 4, 7)) + "\n" + " " * (size + longer) + "\n"
+    os.utime(folder / EVENTS_FILE, (1.0, 1.0))
+    (folder / EVENTS_FILE).write_text(text[: size + longer])
+    assert (read_run(folder).jobs_done, read_run(folder).jobs) == (4, 7)
+
+
+def test_of_what_happened_the_last_is_told(tmp_path, alive):
+    jobs = [event("finished", f"job {n}", n, 2000, **BASELINE, seconds=1.0) for n in range(2000)]
+    run = left(tmp_path, *jobs, mark=alive)
+    assert len(run.happenings) == watch.MOST_HAPPENINGS
+    assert run.happenings[-1].sentence == "job 1999: finished in 1 s"
 
 
 def test_lines_that_are_not_whole_are_left_out(tmp_path):

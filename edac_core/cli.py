@@ -1,4 +1,4 @@
-"""The command line: ``edac run | search | sensitivity | status | table | export | data``.
+"""The command line: ``edac run | search | sensitivity | status | table | export | data | cache``.
 
 It is also ``python -m edac_core``.
 """
@@ -57,6 +57,22 @@ _EXPORT_HELP = (
     "golden inputs, a script that checks them, all figures, a model card and how to make it again."
 )
 
+_CHECK_HELP = (
+    "Look over every file of the cache and of what was shipped: digests, checksums, SQLite's own "
+    "checks, figures against the scores they come of. Exit status 1 if anything is amiss. --repair "
+    "deletes what is damaged and forgets the jobs it belonged to, so that the next run of their "
+    "plan makes them again; 1 then means that something is left to be done by hand."
+)
+_EVICT_HELP = (
+    "Delete model files and features, the least recently used first, until the cache is no larger. "
+    "Figures, weights, float32 baselines and what was shipped stay. EDAC_CACHE_BYTES does so at "
+    "the end of every run."
+)
+_FORGET_HELP = (
+    "Forget the jobs of a study whose model files were evicted or are lost, so that the next run "
+    "of its plan makes them again. Baselines are converted anew from their weights."
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
@@ -88,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from edac_core.studies.run import run_study  # noqa: PLC0415 - Dask takes a second to import
 
-    plan = load_plan(options.plan)
+    plan, most_bytes = load_plan(options.plan), _limit_of_cache()
     with (
         _termination_interrupts(),
         libraries_write_to(run_folder(options.cache, plan.name) / LOG_FILE) as screen,
@@ -102,6 +118,7 @@ def _run(options: argparse.Namespace) -> int:
             resources=dict(options.resource),
             listener=listener,
         )
+    _keep_within(most_bytes, options)
     return 1 if summary.failed else 0
 
 
@@ -112,7 +129,7 @@ def _search(options: argparse.Namespace) -> int:
     )
     from edac_core.studies.select import Limits  # noqa: PLC0415 - so does SciPy
 
-    plan = load_plan(options.plan)
+    plan, most_bytes = load_plan(options.plan), _limit_of_cache()
     limits = Limits(
         auc_drop=options.max_auc_drop,
         zip_bytes=_bytes(options.max_zip_kb),
@@ -135,7 +152,28 @@ def _search(options: argparse.Namespace) -> int:
             listener=listener,
         )
     _show_found(found, options)
+    _keep_within(most_bytes, options)
     return 0
+
+
+def _limit_of_cache() -> int | None:
+    from edac_core.studies.eviction import (  # noqa: PLC0415 - SciPy takes a second to import
+        limit_from_environment,
+    )
+
+    return limit_from_environment()
+
+
+def _keep_within(most_bytes: int | None, options: argparse.Namespace) -> None:
+    """Make the cache small after a run; what the run has found is there in any case."""
+    if most_bytes is None:
+        return
+    from edac_core.studies.eviction import evict  # noqa: PLC0415 - as above
+
+    try:
+        evict(options.cache, keep_bytes=most_bytes)
+    except StoreError as error:
+        print(f"edac: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
 
 
 def _bytes(kilobytes: float | None) -> float | None:
@@ -287,10 +325,70 @@ def _export_bundle(store: Store, chosen: dict[str, Any], options: argparse.Names
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, so that a full disk costs nothing that was there."""
+    # Nothing can be moved to what is no file, such as /dev/stdout.
+    aside = path.with_name(f".{path.name}.part-{os.getpid()}")
+    whole = path if path.exists() and not path.is_file() else aside
     try:
-        path.write_bytes(content)
+        try:
+            whole.write_bytes(content)
+            if whole is aside:
+                aside.replace(path.resolve())
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror}; make room there, or choose another "
+            "--output."
+        ) from error
+
+
+def _cache_check(options: argparse.Namespace) -> int:
+    from edac_core.studies.upkeep import (  # noqa: PLC0415 - SciPy takes a second to import
+        check,
+        check_shipped,
+    )
+
+    found = check(options.cache, repair=options.repair)
+    if Store.exists(SHIPPED):
+        found += check_shipped(SHIPPED)
+    columns = ["kind", "name", "text", "done", "remedy"]
+    table = pd.DataFrame([vars(finding) for finding in found], columns=columns)
+    if options.json or options.csv:
+        _show(table, options)
+    elif found:
+        for finding in found:
+            outcome = finding.done or finding.remedy or "edac cache check --repair mends it"
+            _say({}, f"{finding.kind} {finding.name}: {finding.text}: {outcome}.", options)
+    else:
+        _say({}, f"Nothing is amiss in {options.cache} and in what was shipped.", options)
+    return 0 if all(finding.done for finding in found) else 1
+
+
+def _cache_evict(options: argparse.Namespace) -> int:
+    from edac_core.studies.eviction import evict  # noqa: PLC0415 - as above
+
+    done = evict(options.cache, keep_bytes=round(options.keep_gb * 1e9))
+    _say(
+        vars(done),
+        f"{done.files} files with {done.bytes_freed / 1e9:.3f} GB were deleted; "
+        f"{done.bytes_left / 1e9:.3f} GB are left.",
+        options,
+    )
+    return 0
+
+
+def _cache_forget(options: argparse.Namespace) -> int:
+    from edac_core.studies.upkeep import forget_missing  # noqa: PLC0415 - as above
+
+    jobs = forget_missing(options.cache, options.study)
+    _say(
+        {"study": options.study, "forgotten": jobs},
+        f"{jobs} jobs of {options.study} have lost a model file and are forgotten; its plan's next "
+        "run makes them again.",
+        options,
+    )
+    return 0
 
 
 def _data_list(options: argparse.Namespace) -> int:
@@ -475,7 +573,22 @@ def _parser() -> argparse.ArgumentParser:
         action = _command(actions, name, command, text)
         action.add_argument("dataset")
         action.add_argument("--path", type=Path, help=path)
+    _add_cache(commands)
     return parser
+
+
+def _add_cache(commands: Any) -> None:
+    cache = commands.add_parser("cache", help="check, mend or shrink what this machine keeps")
+    actions = cache.add_subparsers(required=True, metavar="ACTION")
+    check = _command(actions, "check", _cache_check, "look every file of the cache over")
+    check.description = _CHECK_HELP
+    check.add_argument("--repair", action="store_true", help="mend what can be mended")
+    evict = _command(actions, "evict", _cache_evict, "delete what was used least recently")
+    evict.description = _EVICT_HELP
+    evict.add_argument("--keep-gb", type=_limit, required=True, help="what may stay, in 10^9 bytes")
+    forget = _command(actions, "forget", _cache_forget, "have lost model files made again")
+    forget.description = _FORGET_HELP
+    forget.add_argument("study")
 
 
 def _add_search(commands: Any) -> None:

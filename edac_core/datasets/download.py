@@ -188,7 +188,8 @@ def _fetch(url: str, *, archive: Path, known_hash: str | None, progress: bool) -
         ) from error
     except OSError as error:
         raise DataError(
-            f"{archive.parent} cannot be written to ({error.strerror}): choose another folder."
+            f"{archive.parent} cannot be written to ({error.strerror}): make room there or choose "
+            "another folder, and run the download again."
         ) from error
 
 
@@ -210,6 +211,16 @@ def _forget_if_changed(archive: Path) -> None:
 
 
 def _unpack(archive: Path, *, folder: Path, load: Callable[..., Dataset]) -> None:
+    try:
+        _unpack_aside(archive, folder=folder, load=load)
+    except OSError as error:
+        raise DataError(
+            f"{folder.parent} cannot be written to ({error.strerror}): make room there or choose "
+            "another folder, and run the download again."
+        ) from error
+
+
+def _unpack_aside(archive: Path, *, folder: Path, load: Callable[..., Dataset]) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
         whole = Path(aside, "whole")
         try:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import multiprocessing
+import os
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -35,7 +36,8 @@ BANDWIDTH_SHARE = 0.99
 
 _QUIETEST = 1e-12  # Mean square that stands for zero, so that a level is never minus infinity.
 _MISSING = "missing:"  # Prefix of what stands for the digest of a file that is not there.
-_DAMAGE = (OSError, ValueError, KeyError, TypeError)  # What reading a damaged file can raise.
+# What reading a damaged file can raise.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _PARALLEL_FROM = 64  # Starting processes takes longer than measuring fewer recordings than this.
 
 
@@ -114,7 +116,7 @@ def gather(paths: Sequence[str], *, cache: Path | None = None, workers: int = 2)
         Of the recordings.
     cache
         Folder that keeps facts between calls; nothing is kept without it. A damaged file in it
-        gives a warning and is written anew.
+        gives a warning and is written anew; a folder that cannot be written to gives a warning.
     workers
         Number of processes.
 
@@ -131,8 +133,19 @@ def gather(paths: Sequence[str], *, cache: Path | None = None, workers: int = 2)
         measured = dict(zip(new, _measure_all(list(new.values()), workers=workers), strict=True))
         known |= measured
         if cache is not None:
-            _add_to_cache(measured, cache)
+            _keep(measured, cache)
     return pd.DataFrame([asdict(known[digest]) for digest in digests])
+
+
+def is_kept_whole(cache: Path) -> bool:
+    """Say whether the facts that a folder keeps, if it keeps any, are what was written."""
+    if not os.path.lexists(file := kept_in(cache)):
+        return True
+    try:
+        _parse(file)
+    except _DAMAGE:
+        return False
+    return True
 
 
 def _digest(path: str) -> str:
@@ -193,7 +206,8 @@ def _content(sound: Sound) -> str:
     return hashlib.sha256(head + sound.samples.tobytes()).hexdigest()
 
 
-def _cache_file(cache: Path) -> Path:
+def kept_in(cache: Path) -> Path:
+    """Name the file of a folder that keeps facts."""
     return cache / f"facts-{VERSION}.json"
 
 
@@ -202,7 +216,7 @@ def _checksum(fields: object) -> str:
 
 
 def _read_cache(cache: Path | None) -> dict[str, Facts]:
-    if cache is None or not (file := _cache_file(cache)).is_file():
+    if cache is None or not os.path.lexists(file := kept_in(cache)):
         return {}
     try:
         return _parse(file)
@@ -218,6 +232,17 @@ def _parse(file: Path) -> dict[str, Facts]:
     return {digest: Facts(**fields) for digest, fields in kept["facts"].items()}
 
 
+def _keep(measured: dict[str, Facts], cache: Path) -> None:
+    try:
+        _add_to_cache(measured, cache)
+    except OSError as error:
+        warnings.warn(
+            f"What was measured of the recordings cannot be kept in {cache} ({error.strerror}): "
+            "it is measured again next time; make room there, or mend the folder.",
+            stacklevel=3,
+        )
+
+
 def _add_to_cache(measured: dict[str, Facts], cache: Path) -> None:
     """Keep new facts beside all that are kept by now, also by other processes."""
     cache.mkdir(parents=True, exist_ok=True)
@@ -226,7 +251,7 @@ def _add_to_cache(measured: dict[str, Facts], cache: Path) -> None:
         known: dict[str, Facts] = {}
         # Damage was told when the facts were read.
         with contextlib.suppress(*_DAMAGE):
-            known = _parse(_cache_file(cache))
+            known = _parse(kept_in(cache))
         _write_cache(known | measured, cache)
 
 
@@ -237,4 +262,4 @@ def _write_cache(known: dict[str, Facts], cache: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=cache) as aside:
         whole = Path(aside, "facts.json")
         whole.write_text(text, "utf-8")
-        whole.replace(_cache_file(cache))
+        whole.replace(kept_in(cache))

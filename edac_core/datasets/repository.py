@@ -107,7 +107,8 @@ class Repository:
             part.replace(to)
         except OSError as error:
             raise DataError(
-                f"{to.parent} cannot be written to ({error.strerror}): choose another folder."
+                f"{to.parent} cannot be written to ({error.strerror}): make room there or choose "
+                "another folder, and run the download again."
             ) from error
 
     def _complete(self, blob: Blob, transfer: Resuming) -> None:

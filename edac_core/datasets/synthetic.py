@@ -17,9 +17,13 @@ band, loud) and "telephone" (band-limited to 3.4 kHz, quiet, hissing). Participa
 three recordings each, keep their pitch and their source.
 """
 
+import contextlib
 import hashlib
+import io
 import json
+import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +40,9 @@ from edac_core.errors import DataError
 from edac_core.locations import local_cache
 
 NAME = "synthetic"
+SUMS = "SHA256SUMS"
+"""File beside the recordings, as `sha256sum -c` reads it."""
+
 VERSION = 1
 """Raise it whenever the same options would give other samples."""
 
@@ -158,18 +165,60 @@ def _generated(rows: list[dict[str, Any]], *, root: Path, seed: int) -> Path:
     options = {"n": len(rows), "seed": seed, "version": VERSION, "separation": SEPARATION}
     text = json.dumps({**options, "sources": [asdict(source) for source in SOURCES]})
     folder = root.resolve() / hashlib.sha256(text.encode()).hexdigest()[:16]
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed, so that the folder is either absent or whole.
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder.parent) as aside:
-            _write(rows, folder=Path(aside, "whole"), seed=seed)
-            _move(Path(aside, "whole"), folder)
+    if (damage := find_damage(folder)) is None:
+        return folder
+    # Folders of before there were sums have none, and are as good as absent.
+    if os.path.lexists(folder / SUMS):
+        warnings.warn(f"{folder} is damaged ({damage}) and is generated anew.", stacklevel=3)
+    try:
+        _generate(rows, folder=folder, seed=seed)
+    except OSError as error:
+        raise DataError(
+            f"The generated recordings cannot be kept in {folder.parent} ({error.strerror}): make "
+            "room there, or choose another folder by EDAC_CACHE_DIR."
+        ) from error
     return folder
+
+
+def find_damage(folder: Path) -> str | None:
+    """Compare generated recordings with the SHA-256 of each that was kept beside them.
+
+    Parameters
+    ----------
+    folder
+        Of the recordings.
+
+    Returns
+    -------
+    str or None
+        What the first difference is; None if there is none.
+    """
+    try:
+        lines = [line.split("  ") for line in (folder / SUMS).read_text("utf-8").splitlines()]
+        kept = {name: digest for digest, name in lines}
+        files = {path.name: path for path in folder.glob("*.flac")}
+        if not kept or kept.keys() != files.keys():
+            return f"its files are not those of {SUMS}"
+        for name, path in files.items():
+            if hashlib.sha256(path.read_bytes()).hexdigest() != kept[name]:
+                return f"the checksum of {name} differs"
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _generate(rows: list[dict[str, Any]], *, folder: Path, seed: int) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Written aside and renamed, so that the folder is either absent or whole.
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder.parent) as aside:
+        _write(rows, folder=Path(aside, "whole"), seed=seed)
+        _move(Path(aside, "whole"), folder, damaged=Path(aside, "damaged"))
 
 
 def _write(rows: list[dict[str, Any]], *, folder: Path, seed: int) -> None:
     folder.mkdir()
     sources = {source.name: source for source in SOURCES}
+    sums = []
     for index, row in enumerate(rows):
         waveform = _recording(
             row["label"],
@@ -177,10 +226,19 @@ def _write(rows: list[dict[str, Any]], *, folder: Path, seed: int) -> None:
             source=sources[row["group"]],
             pitch_hz=row["pitch_hz"],
         )
-        soundfile.write(folder / f"{row['recording']}.flac", waveform, SAMPLE_RATE, "PCM_16")
+        # libsndfile does not say of every file that it could not write it whole.
+        encoded = io.BytesIO()
+        soundfile.write(encoded, waveform, SAMPLE_RATE, "PCM_16", format="FLAC")
+        name = f"{row['recording']}.flac"
+        (folder / name).write_bytes(encoded.getvalue())
+        sums.append(f"{hashlib.sha256(encoded.getvalue()).hexdigest()}  {name}\n")
+    (folder / SUMS).write_text("".join(sums), "utf-8")
 
 
-def _move(aside: Path, folder: Path) -> None:
+def _move(aside: Path, folder: Path, *, damaged: Path) -> None:
+    # Whatever is in the way is removed with all that was written aside.
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(damaged)
     try:
         aside.rename(folder)
     except OSError:

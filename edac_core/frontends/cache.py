@@ -1,15 +1,16 @@
 """Arrays by key in one SQLite file: what was computed once is not computed again.
 
 A cache may be lost, so it never stops anybody: what cannot be read is announced by a
-`CacheWarning` and computed anew.
+`CacheWarning` and computed anew. What cannot be kept, as on a full disk, is announced likewise.
 """
 
 import hashlib
 import json
+import os
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,8 @@ class ArrayCache:
         if self._path.exists():
             with self._forgiving(), self._connection() as connection:
                 found.update(_sound_rows(connection, keys))
+                # Says when it was last used, which times of access do not everywhere.
+                os.utime(self._path)
         return found
 
     def put(self, arrays: Mapping[str, FloatArray]) -> None:
@@ -81,6 +84,33 @@ class ArrayCache:
                 "INSERT OR REPLACE INTO arrays VALUES (?, ?, ?, ?, ?)",
                 [_to_row(key, array) for key, array in arrays.items()],
             )
+
+    def damaged(self) -> list[str]:
+        """List the keys of arrays that are not what was put, changing nothing.
+
+        Those of a file that as a whole cannot be read are not known.
+        """
+        # Where no log is, not even SQLite's own files are made beside it.
+        logged = self._path.with_name(self._path.name + "-wal").exists()
+        uri = f"{self._path.resolve().as_uri()}?mode=ro&immutable={int(not logged)}"
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS)) as connection,
+        ):
+            rows = connection.execute("SELECT key, dtype, shape, sha256, data FROM arrays")
+            return [str(key) for key, *stored in rows if not _is_sound(key, *stored)]
+        return []
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Delete arrays.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            Whether they are there or not.
+        """
+        with self._forgiving(), self._connection() as connection, connection:
+            connection.executemany("DELETE FROM arrays WHERE key = ?", [(key,) for key in keys])
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -98,13 +128,14 @@ class ArrayCache:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        outcome = "features are computed again"
+        outcome = "make room on its disk or mend its folder, and they are kept"
         # The low byte is the primary code; the rest says what kind.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
             self._remove()
-            outcome += ", and the file is begun anew"
+            outcome = "the file is begun anew"
         warnings.warn(
-            f"The feature cache {self._path} cannot be used ({error}): {outcome}.",
+            f"The feature cache {self._path} cannot be used ({error}): features are "
+            f"computed again; {outcome}.",
             CacheWarning,
             stacklevel=2,
         )
@@ -121,8 +152,8 @@ def _sound_rows(
         row = connection.execute(_SELECT, (key,)).fetchone()
         if row is None:
             continue
-        dtype, shape, digest, data = row
-        if isinstance(data, bytes) and digest == _digest(key, dtype, shape, data):
+        if _is_sound(key, *row):
+            dtype, shape, _, data = row
             yield key, np.frombuffer(data, dtype).reshape(json.loads(shape)).astype(np.float32)
         else:
             warnings.warn(
@@ -130,6 +161,13 @@ def _sound_rows(
                 CacheWarning,
                 stacklevel=2,
             )
+
+
+def _is_sound(key: str, dtype: str, shape: str, digest: bytes, data: bytes) -> bool:
+    # No other type is ever put; objects would be pickles.
+    if dtype != _STORED.str or not isinstance(data, bytes):
+        return False
+    return digest == _digest(key, dtype, shape, data)
 
 
 def _to_row(key: str, array: FloatArray) -> tuple[str, str, str, bytes, bytes]:

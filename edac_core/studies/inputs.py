@@ -22,7 +22,9 @@ from edac_core.studies.plan import Data
 from edac_core.studies.protocols import divide
 from edac_core.studies.store import SplitRecord
 
-_FEATURES = "features.sqlite"
+FEATURES = "features.sqlite"
+"""The file of a cache that keeps features."""
+
 _RECORDED = ["recording", "label", "group", "participant", "set", "copy"]
 
 Progress = Callable[[str, int, int], None]
@@ -115,7 +117,7 @@ def prepare(
     def features(rows: pd.DataFrame, pipelines: Sequence[str]) -> list[Features]:
         what = f"{frontend} features, split {seed}"
         return extract_each(
-            rows, frontend=config, pipelines=pipelines, seed=seed, cache=cache / _FEATURES,
+            rows, frontend=config, pipelines=pipelines, seed=seed, cache=cache / FEATURES,
             workers=workers,
             progress=None if progress is None else lambda done, of: progress(what, done, of),
         )  # fmt: skip

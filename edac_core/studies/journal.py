@@ -25,7 +25,7 @@ from edac_core.errors import EdacError, StoreError
 from edac_core.studies.plan import Plan
 from edac_core.studies.processes import ProcessMark, every_beat, locked, write_whole
 
-RUNS = "runs"
+RUNS, SEARCHES = "runs", "search"
 PLAN_FILE, EVENTS_FILE, LOG_FILE = "plan.toml", "events.jsonl", "log"
 PROCESS_FILE, STOP_FILE = "process.json", "stop.json"
 JOURNAL_LOCK, LOCK_FILE = "journal.lock", "run.lock"
@@ -269,8 +269,9 @@ def _take(lock: TextIO, path: Path) -> None:
     if holder is not None and not holder.is_here and holder.is_alive(path):
         raise _refusal(holder, path.parent)
     lock.truncate(0)
-    lock.write(ProcessMark.of(os.getpid()).to_json())
-    lock.flush()
+    # Whose lock it is can be told only where there is room to write it down.
+    with contextlib.suppress(OSError):
+        os.write(lock.fileno(), ProcessMark.of(os.getpid()).to_json().encode())
 
 
 def _empty(lock: TextIO) -> None:

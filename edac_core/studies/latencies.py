@@ -42,7 +42,9 @@ def _unmeasured(
         jobs = [step.key for step in branch.steps if step.key in done]
         if branch.baseline.key in done:
             variants = store.variants_of(jobs)
-            found.append((branch, [key for key in variants if key not in measured]))
+            # What was evicted on another machine cannot be timed on this one.
+            todo = [key for key in variants if key not in measured and store.has_model(key)]
+            found.append((branch, todo))
     return found
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,13 +31,12 @@ from edac_core.measure.discrimination import auc_interval
 from edac_core.models import resolve
 from edac_core.studies import BASELINE
 from edac_core.studies.jobs import code_fingerprint, versions
-from edac_core.studies.journal import Event, Listener, only_writer
+from edac_core.studies.journal import SEARCHES, Event, Listener, only_writer
 from edac_core.studies.plan import Plan, parse_plan
 from edac_core.studies.run import run_study
 from edac_core.studies.select import RUN, ZIP_BYTES, Limits, pareto_front
 from edac_core.studies.store import Store
 
-FOLDER = "search"
 SUFFIX = "-search"
 """What the name of a plan gets behind it, as the name of its search's study."""
 
@@ -46,6 +46,9 @@ _NOTHING = BASELINE
 _UNCHANGED = Step("rewritten")
 _RANDOM_RECIPES = 10
 _PROPOSALS = 10
+_STORAGE_FAILED = (SQLAlchemyError, StorageInternalError)
+# Of a file that is damaged, Optuna also finds its version or its texts to be wrong.
+_UNUSABLE = (*_STORAGE_FAILED, RuntimeError, ValueError, KeyError, AssertionError)
 _NO_MORE = 1e-9  # What two ways of adding the same numbers may differ by.
 _LEAST_SCALE = 0.01
 
@@ -468,7 +471,7 @@ def _plan_with(plan: Plan, recipes: tuple[str, ...]) -> Plan:
 
 
 def _folder(cache: Path) -> Path:
-    folder = Path(cache) / FOLDER
+    folder = Path(cache) / SEARCHES
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -499,16 +502,24 @@ def _study(url: str, name: str, settings: str) -> Iterator[optuna.Study]:
             storage=storage, study_name=name, directions=["minimize", "maximize"],
             load_if_exists=True,
         )  # fmt: skip
-    except SQLAlchemyError as error:
-        raise StoreError(
-            f"The search in {url} cannot be used ({str(error).splitlines()[0]}); mend or remove it."
-        ) from error
+    except _UNUSABLE as error:
+        raise StoreError(_unusable(url, error, "mend or remove it, or make room for it")) from error
     try:
         _check_settings(study, settings)
         yield study
+    except _STORAGE_FAILED as error:
+        raise StoreError(
+            _unusable(url, error, "make room for it or mend it, and search again to go on")
+        ) from error
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _unusable(url: str, error: Exception, remedy: str) -> str:
+    # Optuna's own error names SQLAlchemy's, which names SQLite's.
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    return f"The search in {url} cannot be used ({str(cause).splitlines()[0]}); {remedy}."
 
 
 def _check_settings(study: optuna.Study, settings: str) -> None:

@@ -494,6 +494,11 @@ class Store:
         )
         return {key: int(size) for key, size in found.itertuples(index=False)}
 
+    def has_model(self, variant: str) -> bool:
+        """Say whether the model file of a variant, by its key, is here."""
+        found = self._query("SELECT sha256 FROM variants WHERE key = ?", (variant,))
+        return any(self.model_path(sha256).exists() for sha256 in found["sha256"])
+
     def model_of(self, variant: str) -> bytes:
         """Return the model file of a variant by its key; see `model`."""
         found = self._query("SELECT sha256 FROM variants WHERE key = ?", (variant,))
@@ -577,6 +582,9 @@ class Store:
     def model(self, sha256: str) -> bytes:
         """Return a model file by its digest, checked against it.
 
+        Of a store that may be written to, the file's time of modification says when it was last
+        used; see `edac_core.studies.eviction`.
+
         Raises
         ------
         StoreError
@@ -588,17 +596,25 @@ class Store:
         try:
             data = unpack(path.read_bytes())
         except FileNotFoundError:
+            forget = "" if self._is_finished else "edac cache forget STUDY, then "
             raise StoreError(
-                f"The model file {sha256[:12]} is not in {self.folder}; "
+                f"The model file {sha256[:12]} is not in {self.folder}; {forget}"
                 "run the study's plan to make it."
             ) from None
         except (ModelError, OSError) as error:
             raise StoreError(self._damaged(path)) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise StoreError(self._damaged(path))
+        if not self._is_finished:
+            with contextlib.suppress(OSError):
+                os.utime(path)
         return data
 
     # -- inside ----------------------------------------------------------------------------
+
+    @property
+    def _is_finished(self) -> bool:
+        return self.readonly and not self.live
 
     @property
     def _models(self) -> Path:
@@ -610,7 +626,10 @@ class Store:
 
     @staticmethod
     def _damaged(path: Path) -> str:
-        return f"The model file {path} is damaged; delete it and run the study's plan again."
+        return (
+            f"The model file {path} is damaged; delete it by edac cache check --repair and run the "
+            "study's plan again."
+        )
 
     def _connect(self) -> sqlite3.Connection:
         if self.readonly:

@@ -16,6 +16,8 @@ import stored
 from edac_core import __version__, cli
 from edac_core.cli import main
 from edac_core.locations import PROJECT, SHIPPED
+from edac_core.measure.latency import Latency
+from edac_core.studies import eviction
 from edac_core.studies import search as searching
 from edac_core.studies import sensitivity as measuring
 from edac_core.studies.run import Summary
@@ -466,3 +468,45 @@ def test_a_resource_that_is_none_is_refused(text, capsys):
     with pytest.raises(SystemExit):
         main(["run", "plan.toml", "--resource", text])
     assert f"{text!r} is not like GPU=1" in capsys.readouterr().err
+
+
+def test_a_cache_is_checked_and_mended(filled, cache, capsys):
+    orphan = filled.folder / "models" / f"{'0' * 64}.tflite.xz"
+    orphan.write_bytes(b"x")
+    assert main(["cache", "check", *cache, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found if row["kind"] == "orphan"] == [f"models/{orphan.name}"]
+    assert orphan.exists()
+    assert main(["cache", "check", "--repair", *cache]) == 0
+    assert f"orphan models/{orphan.name}: no variant has" in capsys.readouterr().out
+    assert not orphan.exists()
+    assert main(["cache", "check", *cache]) == 0
+    assert capsys.readouterr().out.startswith("Nothing is amiss in ")
+
+
+def test_a_cache_is_made_small_and_what_went_is_forgotten(filled, cache, capsys):
+    int8 = filled.variants("study").set_index("precision").loc["int8"]
+    took = {int8["key"]: Latency(1.0, 1.0, 1.0, 1)}
+    filled.put_latencies(took, baseline=int8["key"], machine={})
+    assert main(["cache", "evict", "--keep-gb", "0", *cache, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == 1
+    assert not filled.model_path(int8["sha256"]).exists()
+    assert main(["cache", "forget", "study", *cache]) == 0
+    assert capsys.readouterr().out.startswith("1 jobs of study have lost a model file")
+    assert filled.finished(["job"]) == set()
+
+
+def test_a_limit_that_is_no_number_is_refused_before_a_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("EDAC_CACHE_BYTES", "20 GB")
+    (tmp_path / "plan.toml").write_text(PLAN)
+    status, error = fails(capsys, "run", tmp_path / "plan.toml", "--cache", tmp_path)
+    assert status == cli.USAGE_ERROR
+    assert "EDAC_CACHE_BYTES is '20 GB'" in error
+
+
+def test_a_search_ends_within_the_limit(searched, tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setenv("EDAC_CACHE_BYTES", "1000")
+    monkeypatch.setattr(eviction, "evict", lambda _cache, **options: asked.append(options))
+    assert search_with(tmp_path) == 0
+    assert asked == [{"keep_bytes": 1000}]

@@ -70,7 +70,7 @@ def test_other_options_get_another_folder(tmp_path):
 
 
 def test_an_interrupted_writer_leaves_no_half_folder(tmp_path, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -11,8 +11,8 @@ from edac_core.studies import BASELINE
 UNKNOWN = "not measured"
 UNPRUNED = "not pruned"
 _MINUS = "\N{MINUS SIGN}"
-# Addresses become links without any mark around them.
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~:$&@]|(?<=www)\.)", re.IGNORECASE)
+# Addresses become links without any mark around them, and "1. " the first item of a list.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~:$&@]|(?<=www)\.|(?<=\d)\.(?= |$))", re.IGNORECASE)
 _KILO, _MEGA = 1e3, 1e6
 _MINUTE = 60
 _TEN_WHEN_ROUNDED = 9.95
@@ -157,8 +157,8 @@ def file_name(text: str) -> str:
 
 def _visible(text: str) -> str:
     """Leave out what has no shape of its own, and all white space but single blanks."""
-    spaced = " ".join(text.split())
-    return "".join(mark for mark in spaced if not unicodedata.category(mark).startswith("C"))
+    seen = (c for c in text if c.isspace() or not unicodedata.category(c).startswith("C"))
+    return " ".join("".join(seen).split())
 
 
 def _plain_per_cent(fraction: float) -> str:

@@ -86,7 +86,8 @@ def _facts(study: Study, model: str) -> list[str]:
     data = study.data
     lines = [f"**{write.literally(study.title)}**"]
     if "recordings" in data:
-        lines.append(f"{data.get('title', data.get('dataset', ''))}: {data['recordings']} usable "
+        title = write.literally(str(data.get("title", data.get("dataset", ""))))
+        lines.append(f"{title}: {data['recordings']} usable "
                      f"recordings{_dropped(data.get('dropped', {}))}.")  # fmt: skip
     if sets := study.sets_of(model):
         lines.append(", ".join(f"{sets[n]} {use}" for n, use in SETS.items() if n in sets) + ".")
@@ -95,7 +96,7 @@ def _facts(study: Study, model: str) -> list[str]:
     if facts := data.get("metadata_auc"):
         lines.append(_metadata(facts))
     if data.get("licence"):
-        lines.append(f"Licence: {data['licence']}.")
+        lines.append(f"Licence: {write.literally(data['licence'])}.")
     return [*lines, f"**{DISCLAIMER}**"]
 
 

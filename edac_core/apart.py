@@ -38,7 +38,7 @@ class Workers:
     processes
         How many calls can go on at once.
     memory
-        Bytes that one worker may hold; more is a MemoryError there.
+        Bytes that one worker may hold; what needs more is an ApartError.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class Workers:
             if kept is None and worker is not None:
                 worker.kill()
             self._free.put(kept)
-        result: T = _unwrapped(answer, subject=subject)
+        result: T = _unwrapped(answer, subject=subject, memory=self._memory)
         return result
 
     def close(self) -> None:
@@ -169,10 +169,15 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-def _unwrapped(answer: tuple[str, Any], *, subject: str) -> Any:
+def _unwrapped(answer: tuple[str, Any], *, subject: str, memory: int) -> Any:
     kind, value = answer
     if kind == "error":
         raise value
+    if kind == "memory":
+        raise ApartError(
+            f"{subject} needs more than the {memory / _GIBIBYTE:.2g} GiB of memory that it may "
+            "take: try something smaller."
+        )
     if kind == "unforeseen":
         sentence, trace = value
         raise ApartError(f"{subject} could not be worked on ({sentence}).") from RuntimeError(trace)
@@ -193,6 +198,8 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[s
         return "value", function(*arguments)
     except EdacError as error:
         return "error", error
+    except MemoryError:
+        return "memory", None
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller must hear of it
         return "unforeseen", (f"{type(error).__name__}: {error}", traceback.format_exc())
 

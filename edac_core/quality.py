@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from edac_core.audio import Sound
 from edac_core.datasets.audit import CLIPPED_SHARE, SHORTEST_SECONDS, SILENT_DBFS
-from edac_core.datasets.facts import Facts, describe
+from edac_core.datasets.facts import Facts, describe, spectrum
 
 NARROW_HZ = 4_500.0
 """A recording that holds next to nothing above this frequency is narrow-band, like a telephone's.
@@ -98,9 +97,7 @@ def edge_hz(sound: Sound) -> float:
     float
         In Hz, from Welch's spectrum of all channels, the mean removed.
     """
-    samples = sound.samples
-    hertz, power = signal.welch(samples, sound.sample_rate, nperseg=min(2048, samples.shape[1]))
-    total = power.sum(axis=0)
+    hertz, total = spectrum(sound)
     heard = hertz[total > total.max() * 10 ** (-NEXT_TO_NOTHING_DB / 10)]
     return float(heard.max()) if heard.size else 0.0
 

@@ -16,6 +16,7 @@ from edac_core.datasets.audit import Audit
 MOST_ROWS = 5_000
 """A longer listing is cut on the page; the file has all rows."""
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _WITHOUT_A_USE = ["path", "verdict"]
 
 
@@ -50,8 +51,17 @@ def listing(audited: Audited) -> pd.DataFrame:
 
 
 def as_csv(table: pd.DataFrame) -> bytes:
-    """Write a table for other programs."""
-    return table.to_csv(index=False).encode()
+    """Write a table for other programs.
+
+    A text that a spreadsheet would take for a formula, such as the name of a recording, has an
+    apostrophe before it, by which spreadsheets know a text.
+    """
+    # With the line ends of RFC 4180 a carriage return within a cell is quoted as well.
+    return table.map(_inert).to_csv(index=False, lineterminator="\r\n").encode()
+
+
+def _inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
 
 
 def draw_source_table(table: pd.DataFrame) -> None:

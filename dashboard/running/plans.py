@@ -230,7 +230,9 @@ def _values(plan: Plan) -> dict[str, Any]:
 
 def _read(path: Path) -> Plan | None:
     """Read a plan; None of one with a network of one's own, whose file would be executed here."""
-    with contextlib.suppress(OSError, ValueError, PlanError, AttributeError, TypeError):
+    with contextlib.suppress(
+        OSError, ValueError, RecursionError, PlanError, AttributeError, TypeError
+    ):
         tables = tomllib.loads(path.read_text("utf-8"))
         if set(tables.get("training", {}).get("models", ())) <= set(MODELS):
             return load_plan(path)
@@ -411,7 +413,8 @@ def _settings(table: Mapping[str, Any]) -> str:
 def _table(text: str, *, what: str) -> dict[str, Any]:
     try:
         return dict(tomllib.loads(f"table = {{ {text} }}")["table"])
-    except tomllib.TOMLDecodeError:
+    # Not only TOMLDecodeError: see `edac_core.studies.plan.load_plan`.
+    except (ValueError, RecursionError):
         raise PlanError(
             f"{what} “{text[:40]}” cannot be read; write name = value, with commas between them."
         ) from None

@@ -102,7 +102,8 @@ def measure(path: str) -> Facts:
         sound = read(path, name="The file")
     except EmptyAudioError as error:
         return Facts(problem="empty", detail=str(error))
-    except AudioError as error:
+    # An OSError is a disk's that fails half-way.
+    except (AudioError, OSError) as error:
         return Facts(problem="undecodable", detail=str(error))
     return describe(sound)
 
@@ -182,6 +183,20 @@ def describe(sound: Sound) -> Facts:
     )
 
 
+def spectrum(sound: Sound) -> tuple[Waveform, Waveform]:
+    """Estimate the power of all channels together, the mean removed, by Welch's method.
+
+    Returns
+    -------
+    numpy.ndarray, numpy.ndarray
+        Frequencies in Hz, and power at each.
+    """
+    size = min(2048, sound.samples.shape[1])
+    # One channel after the other: what welch holds is five times what it is given.
+    found = [signal.welch(channel, sound.sample_rate, nperseg=size) for channel in sound.samples]
+    return found[0][0], np.array([power for _, power in found]).sum(axis=0)
+
+
 def _level_db(samples: Waveform) -> float:
     power = np.square(samples, dtype=np.float64).mean()
     return float(10 * np.log10(max(power, _QUIETEST)))
@@ -192,9 +207,8 @@ def _balance_db(samples: Waveform) -> float:
 
 
 def _bandwidth_hz(sound: Sound) -> float:
-    samples = sound.samples
-    hertz, power = signal.welch(samples, sound.sample_rate, nperseg=min(2048, samples.shape[1]))
-    below = np.cumsum(power.sum(axis=0))
+    hertz, power = spectrum(sound)
+    below = np.cumsum(power)
     if below[-1] == 0:
         return 0.0
     return float(hertz[np.searchsorted(below, BANDWIDTH_SHARE * below[-1])])

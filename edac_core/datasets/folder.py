@@ -3,17 +3,23 @@
 It has the columns `path` and `label`, and may have `participant`, `group` (the recording source),
 `split` ("train", "validation" or "test"), and `sex`, `age` (in years) and `device`, by which harms
 of compression are looked for. Paths are absolute or relative to the CSV's folder.
+They may lead out of it: the CSV is its user's own, and what it lists is only decoded as sound.
 Labels are 0 and 1, or two names of which you say which is the positive one.
 """
 
+import contextlib
+import warnings
 from pathlib import Path
 
 import pandas as pd
+from pandas.errors import ParserWarning
 
 from edac_core.datasets.recordings import Dataset, make_dataset
 from edac_core.errors import DataError
 
 NAME = "folder"
+
+_COLUMNS = ("path", "label", "participant", "group", "split", "sex", "age", "device")
 
 
 def load(*, path: Path | None = None, positive: str | None = None) -> Dataset:
@@ -39,7 +45,7 @@ def load(*, path: Path | None = None, positive: str | None = None) -> Dataset:
     """
     if path is None:
         raise DataError("Data set 'folder' needs a CSV file of recordings: give its path.")
-    csv = path.expanduser().resolve()
+    csv = _resolved(path)
     rows = _read_csv(csv)
     rows["recording"] = rows["path"]
     rows["path"] = [str(csv.parent / name) for name in rows["path"]]
@@ -60,14 +66,32 @@ def load(*, path: Path | None = None, positive: str | None = None) -> Dataset:
     )
 
 
+def _resolved(path: Path) -> Path:
+    try:
+        csv = path.expanduser().resolve()
+        # What is there and no file, such as a device, may have no end.
+        readable = csv.is_file() or not csv.exists()
+    # A loop of links or an unknown user is a RuntimeError, a null character a ValueError.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"{str(path)[:200]!r} cannot be read ({error}): check the path.") from error
+    if not readable:
+        raise DataError(f"{csv} is no file: give the path of a CSV file.")
+    return csv
+
+
 def _read_csv(csv: Path) -> pd.DataFrame:
     try:
-        rows = pd.read_csv(csv, dtype="str", encoding="utf-8-sig", skipinitialspace=True)
+        rows = _cells(csv)
     except OSError as error:
         raise DataError(f"{csv} cannot be read ({error.strerror}): check the path.") from error
+    except ParserWarning as error:
+        raise DataError(
+            f"{csv.name} has lines with more cells than its first one: delete what is too much."
+        ) from error
     except ValueError as error:
         raise DataError(f"{csv} is not a CSV file in UTF-8: export it again.") from error
     rows.columns = rows.columns.str.strip()
+    _refuse_repeated(rows, csv=csv)
     if absent := [column for column in ("path", "label") if column not in rows]:
         raise DataError(f"{csv.name} lacks the column {absent[0]!r}: add it to its first line.")
     if rows["path"].isna().any():
@@ -76,10 +100,38 @@ def _read_csv(csv: Path) -> pd.DataFrame:
     return rows
 
 
+def _cells(csv: Path) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ParserWarning)
+        # Without an index: pandas would take the paths for one where lines have a cell too many.
+        return pd.read_csv(
+            csv,
+            dtype="str",
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+            index_col=False,
+            compression=None,
+        )
+
+
+def _refuse_repeated(rows: pd.DataFrame, *, csv: Path) -> None:
+    # Of two columns of one name pandas calls the second one "name.1".
+    names = [name.removesuffix(".1") for name in rows.columns]
+    if repeated := [name for name in _COLUMNS if names.count(name) > 1]:
+        raise DataError(f"{csv.name} has the column {repeated[0]!r} twice: rename one of them.")
+
+
 def _problem(file: str, label: str | float) -> str:
     if pd.isna(label):
         return "no label"
-    return "" if Path(file).is_file() else "missing file"
+    return "" if _is_file(file) else "missing file"
+
+
+def _is_file(file: str) -> bool:
+    # What is too long for a name, or leads in a circle, is an OSError.
+    with contextlib.suppress(OSError, ValueError):
+        return Path(file).is_file()
+    return False
 
 
 def _binary(labels: pd.Series, *, positive: str | None, csv: Path) -> pd.Series:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from edac_core.compress import SCHEDULES
 from edac_core.studies import BASELINE, method_of
+from edac_core.studies.plan import LONGEST_NAME, toml_line
+
+_SUFFIX = "-again"
 
 NETWORK_FILE = "network.py"
 """Where a user's own network is beside the plan."""
@@ -36,7 +38,7 @@ def narrowed(plan: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
     model = NETWORK_FILE if config.get("definition") else config["model"]
     return {
         **plan,
-        "name": f"{plan['name']}-again",
+        "name": plan["name"][: LONGEST_NAME - len(_SUFFIX)] + _SUFFIX,
         "title": f"{plan.get('title', plan['name'])}, one variant again",
         "data": {**data, "split_seeds": [config["split_seed"]], "path": None},
         "training": {**training, "models": [model], "seeds": [config["training_seed"]]},
@@ -65,30 +67,17 @@ def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
 
 def to_toml(plan: Mapping[str, Any]) -> str:
     """Write a plan as TOML; what is None is left to its default."""
-    lines = [_line(name, value) for name, value in plan.items() if _is_set(value, table=False)]
+    lines = [toml_line(name, value) for name, value in plan.items() if _is_set(value, table=False)]
     for name, table in plan.items():
         if isinstance(table, Mapping):
             lines += ["", f"[{name}]"]
-            lines += [_line(key, value) for key, value in table.items() if _is_set(value)]
+            lines += [toml_line(key, value) for key, value in table.items() if _is_set(value)]
             lines += [_HINT] if name == "data" else []
     return "\n".join(lines) + "\n"
 
 
 def _is_set(value: Any, *, table: bool = True) -> bool:
     return value is not None and value != {} and (table or not isinstance(value, Mapping))
-
-
-def _line(name: str, value: Any) -> str:
-    return f"{name} = {_written(value)}"
-
-
-def _written(value: Any) -> str:
-    """Write a value; but for tables, TOML's notation is that of JSON."""
-    if isinstance(value, Mapping):
-        return f"{{ {', '.join(_line(name, item) for name, item in value.items())} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_written, value))}]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def export_command(study: str, row: Mapping[str, Any], *, output: str) -> str:

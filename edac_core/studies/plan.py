@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,13 @@ DECAY_ENDS = ("last update", "last step")
 GRAPHS = ("rewritten", "published")
 """Which graph of a compressed network is stored: rewritten exactly for devices, or the paper's."""
 
-_LONGEST_NAME = 60
+_LARGEST = 2**32 - 1
+"""Of whole numbers: what generators of random numbers take as a seed."""
+
+_DECIMALS = 12
+"""Of sparsities; see `edac_core.compress.methods.total_sparsity`."""
+
+LONGEST_NAME = 60
 """A study's name is also that of a folder."""
 
 
@@ -129,6 +136,11 @@ class Plan:
         return "\n".join(written)
 
 
+def toml_line(key: str, value: Any) -> str:
+    """Write a setting of plain values as a line of TOML."""
+    return f"{_toml_key(key)} = {_toml_value(value)}"
+
+
 def load_plan(path: Path) -> Plan:
     """Read a plan from a TOML file.
 
@@ -143,7 +155,9 @@ def load_plan(path: Path) -> Plan:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise PlanError(f"The plan {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # A ValueError is also what Python says of a number with thousands of digits, and of a path with
+    # a null character; a RecursionError, of lists in lists in lists.
+    except (ValueError, RecursionError) as error:
         raise PlanError(f"The plan {path} is not valid TOML: {error}.") from error
     return parse_plan(content, folder=Path(path).parent)
 
@@ -177,7 +191,7 @@ def parse_plan(content: Mapping[str, Any], *, folder: Path = Path()) -> Plan:
 def _toml_lines(table: Mapping[str, Any]) -> str:
     """Write a table's settings; what is not set has no line."""
     settings = ((key, value) for key, value in table.items() if value not in (None, {}))
-    return "".join(f"{_toml_key(key)} = {_toml_value(value)}\n" for key, value in settings)
+    return "".join(f"{toml_line(key, value)}\n" for key, value in settings)
 
 
 def _toml_key(key: str) -> str:
@@ -190,7 +204,7 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        pairs = (f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items())
+        pairs = (toml_line(key, item) for key, item in value.items())
         return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml_value, value))}]"
@@ -226,6 +240,8 @@ def _build(kind: Any, values: Any, *, where: str) -> Any:
 
 def _checked_type(annotation: str, value: Any, what: str) -> Any:
     """Check a value against the annotation of its field; lists become tuples, 0 becomes 0.0."""
+    if annotation.startswith("Mapping"):
+        return _checked_table(value, what)
     if annotation not in _TYPES:
         return value
     item_type, is_list, optional = _TYPES[annotation]
@@ -242,7 +258,31 @@ def _checked_item(item_type: type, value: Any, what: str) -> Any:
     accepted = (int, float) if item_type is float else item_type
     if not isinstance(value, accepted) or isinstance(value, bool):
         raise PlanError(f"{what} must be {_TYPE_NAMES[item_type]}, not {value!r}.")
-    return item_type(value)
+    # Of fractions, and what they must be, `_check` says more.
+    return value if isinstance(value, float) else item_type(_checked_value(value, what))
+
+
+def _checked_table(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PlanError(f"{what} must be a table of settings, not {value!r}.")
+    return {_checked_value(key, what): _checked_value(item, what) for key, item in value.items()}
+
+
+def _checked_value(value: Any, what: str) -> Any:
+    """Refuse what a store, a loader or JSON could not take: dates, NaN, null characters."""
+    if isinstance(value, Mapping):
+        return _checked_table(value, what)
+    if isinstance(value, list | tuple):
+        return [_checked_value(item, what) for item in value]
+    if not isinstance(value, str | int | float | None):
+        raise PlanError(f"{what} holds {value!s}; write it as a text.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PlanError(f"{what} holds {value}, which is no number; leave it out.")
+    if isinstance(value, str) and "\0" in value:
+        raise PlanError(f"{what} has a null character in {value!r}; leave it out.")
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        raise PlanError(f"{what} holds a number beyond {_LARGEST:,}; use a smaller one.")
+    return value
 
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text"}
@@ -278,15 +318,16 @@ def _check(plan: Plan) -> None:
     _check_methods(plan.compression)
     _check_widths(plan)
     _check_positive(plan)
+    _check_seeds(plan)
     _check_study_name(plan.name)
 
 
 def _check_study_name(name: str) -> None:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise PlanError(f"The name {name!r} may hold letters, digits, '-' and '_' only.")
-    if len(name) > _LONGEST_NAME:
+    if len(name) > LONGEST_NAME:
         raise PlanError(
-            f"The name {name[:20]!r}... has {len(name)} characters; use at most {_LONGEST_NAME}."
+            f"The name {name[:20]!r}... has {len(name)} characters; use at most {LONGEST_NAME}."
         )
 
 
@@ -297,7 +338,7 @@ def _check_name(kind: str, name: str, known: Iterable[str]) -> None:
 
 
 def _check_sparsity(sparsity: float) -> None:
-    if not 0 < sparsity < 1:
+    if not 0 < round(sparsity, _DECIMALS) < 1:
         raise PlanError(
             f"Sparsity {sparsity:g} is not a fraction between 0 and 1; write 0.9 for 90 %, and "
             "leave 0 out (the baseline is always measured)."
@@ -321,14 +362,26 @@ def _check_methods(compression: Compression) -> None:
             raise PlanError(f"The method {method!r} needs sparsities; list at least one.")
     for name, recipe in compression.recipes.items():
         _check_recipe(name, recipe)
-    levels = [
-        (method_name(method), total_sparsity(recipe))
+    chains = [
+        (method, recipe)
         for method in (*compression.schedules, *compression.methods)
         for recipe in compression.levels(method)
     ]
+    for method, recipe in chains:
+        _check_total(method, recipe)
+    levels = [(method_name(method), total_sparsity(recipe)) for method, recipe in chains]
     for name, sparsity in levels:
         if levels.count((name, sparsity)) > 1:
             raise PlanError(f"{name!r} is there twice at sparsity {sparsity:g}; once is enough.")
+
+
+def _check_total(text: str, recipe: Sequence[Step]) -> None:
+    """Refuse what is rounded to nothing or to all of the weights."""
+    for step in recipe:
+        if METHODS[step.method].removes:
+            _check_sparsity(step.sparsity)
+    if not total_sparsity(recipe) < 1:
+        raise PlanError(f"The recipe {text!r} leaves no weights; let it remove less.")
 
 
 def _check_recipe(name: str, recipe: Any) -> None:
@@ -336,7 +389,7 @@ def _check_recipe(name: str, recipe: Any) -> None:
         raise PlanError(f"The recipe {name!r} must be a text such as 'width:0.9', not {recipe!r}.")
     if name in (*METHODS, BASELINE):
         raise PlanError(f"A recipe cannot be called {name!r}, which is a method; rename it.")
-    parse_recipe(recipe)
+    _check_total(recipe, parse_recipe(recipe))
 
 
 def _check_widths(plan: Plan) -> None:
@@ -391,6 +444,13 @@ def _check_positive(plan: Plan) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise PlanError(f"{name} must be at least 1, not {number}.")
+
+
+def _check_seeds(plan: Plan) -> None:
+    seeds = (("split_seeds", plan.data.split_seeds), ("seeds", plan.training.seeds))
+    for name, values in seeds:
+        if (lowest := min(values)) < 0:
+            raise PlanError(f"{name} lists {lowest}, and a seed cannot be below 0; choose another.")
 
 
 def _suggestion(key: str, known: Iterable[str]) -> str:

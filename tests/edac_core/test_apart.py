@@ -63,8 +63,8 @@ def test_a_worker_that_dies_is_a_sentence_and_the_next_call_works(workers):
 
 def test_what_takes_too_much_memory_is_a_sentence():
     workers = Workers(processes=1, memory=300 * 2**20)
-    with pytest.raises(ApartError, match="MemoryError"):
-        workers.call(bytes, 2**30, seconds=20)
+    with pytest.raises(ApartError, match=r"^cough\.flac needs more than the 0\.29 GiB of memory"):
+        workers.call(bytes, 2**30, seconds=20, subject="cough.flac")
     assert workers.call(len, bytes(2**20), seconds=20) == 2**20
     workers.close()
 

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from edac_core.datasets import open_dataset
@@ -69,6 +72,9 @@ def test_rows_that_cannot_be_used_are_dropped_with_a_reason(csv):
         ("path,label\ngone.wav,1\n", {}, "None of the 1 files"),
         ("path,label\nwav/a.wav,1\nwav/a.wav,1\n", {}, "twice"),
         ("path,label,split\nwav/a.wav,1,dev\n", {}, "split 'dev'"),
+        ("path,label\nwav/a.wav,1,2\n", {}, "more cells than its first one"),
+        ("path,label,path\nwav/a.wav,1,wav/b.wav\n", {}, "has the column 'path' twice"),
+        ("path,label, label\nwav/a.wav,1,0\n", {}, "has the column 'label' twice"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(csv, text, options, complaint):
@@ -76,6 +82,35 @@ def test_what_is_wrong_is_said_in_one_sentence(csv, text, options, complaint):
         open_dataset("folder", path=csv(text), **options)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_commas_at_the_ends_of_lines_do_no_harm(csv):
+    path = csv("path,label\nwav/a.wav,1,\nwav/b.wav,0,\n")
+    assert open_dataset("folder", path=path).recordings["label"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "x/" * 3_000, "a\0.wav", "loop.wav", "."])
+def test_what_can_be_no_file_is_a_missing_one(csv, name, tmp_path):
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    dataset = open_dataset("folder", path=csv(f"path,label\nwav/a.wav,1\n{name},0\n"))
+    assert dataset.recordings["recording"].tolist() == ["wav/a.wav"]
+    assert dataset.dropped["reason"].tolist() == ["missing file"]
+
+
+def test_a_csv_that_can_be_no_file_is_a_sentence(tmp_path):
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    names = ["loop.csv", "pipe.csv", "x" * 300, "a\0.csv", "."]
+    for path in (*(tmp_path / name for name in names), Path("~nobody here/x.csv")):
+        with pytest.raises(DataError, match=r"check the path|give the path of a CSV file"):
+            open_dataset("folder", path=path)
+
+
+def test_a_path_may_lead_out_of_the_csvs_folder(csv, tmp_path, write_noise):
+    write_noise(tmp_path.parent / "beside.wav")
+    (tmp_path / "link.wav").symlink_to(tmp_path.parent / "beside.wav")
+    path = csv("path,label\n../beside.wav,1\nlink.wav,0\n")
+    assert len(open_dataset("folder", path=path).recordings) == 2
 
 
 def test_a_missing_csv_is_named(tmp_path):

@@ -1,6 +1,7 @@
 import itertools
 import shlex
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,18 @@ def test_it_is_a_study_of_its_own_and_knows_no_folder_of_ours(tmp_path):
     assert "/home/me" not in text
     assert tomllib.loads(text)["name"] == "quick-again"
     assert tomllib.loads(text)["data"]["options"] == {"n": 240, "seed": 0}
+
+
+def test_the_longest_name_still_makes_a_plan_that_runs(tmp_path):
+    plan = replace(load_plan(PROJECT / "plans" / "quick.toml"), name=60 * "x")
+    assert again(plan, expand(plan)[0].baseline, tmp_path).name == 54 * "x" + "-again"
+
+
+def test_options_of_any_name_come_back(tmp_path):
+    quick = load_plan(PROJECT / "plans" / "quick.toml")
+    plan = replace(quick, data=replace(quick.data, options={"a b": "\x7f", "é": [{"": 1}]}))
+    found = again(plan, expand(plan)[0].baseline, tmp_path)
+    assert found.data.options == plan.data.options
 
 
 def test_a_users_own_network_is_a_file_beside_the_plan():

@@ -1,4 +1,5 @@
 # ruff: noqa: E501 - a table of mistakes reads best with a mistake a line
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,18 @@ def test_a_plan_survives_its_own_dict():
         (changed(training={"models": ["nowhere.py"]}), r"model file .*nowhere.py cannot be read"),
         (changed(name="../x"), r"name '../x' may hold letters, digits"),
         (changed(name=7), r"name in the plan must be a text, not 7"),
+        (changed(name="a\0b"), r"name in the plan has a null character in 'a.x00b'"),
+        (changed(data={"dataset": "synthetic", "options": 3}), r"options in \[data\] must be a table of settings, not 3"),
+        (changed(data={"dataset": "synthetic", "options": {"since": date(2020, 1, 1)}}), r"options in \[data\] holds 2020-01-01; write it as a text"),
+        (changed(data={"dataset": "synthetic", "options": {"a": [{"b": float("nan")}]}}), r"options in \[data\] holds nan, which is no number"),
+        (changed(data={"dataset": "synthetic", "split_seeds": [0, -1]}), r"split_seeds lists -1, and a seed cannot be below 0"),
+        (changed(training={"models": ["cnn"], "seeds": [2**32]}), r"seeds in \[training\] holds a number beyond 4,294,967,295"),
+        (changed(compression={"sparsities": [10**400]}), r"sparsities in \[compression\] holds a number beyond"),
+        (changed(compression={"recipes": ["width:0.9"]}), r"recipes in \[compression\] must be a table"),
+        (changed(compression={"recipes": {"none": "width:1e-17"}}), "A recipe cannot be called 'none'"),
+        (changed(compression={"recipes": {"nothing": "width:1e-17"}}), r"Sparsity 1e-17 is not a fraction"),
+        (changed(compression={"recipes": {"all": "width:0.9999999+polynomial:0.9999999"}}), "leaves no weights; let it remove less"),
+        (changed(compression={"methods": ["width:0.9999999+polynomial:0.9999999"]}), "leaves no weights; let it remove less"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_that_names_it(content, sentence):
@@ -98,7 +111,17 @@ def test_a_missing_file_is_named(tmp_path):
         load_plan(tmp_path / "nowhere.toml")
 
 
-@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name = ",
+        b"\xff\xfe",
+        b"name = " + b"9" * 5_000,
+        b"a = " + b"[" * 5_000,
+        b"a = " + b"{a=" * 3_000,
+    ],
+    ids=["cut off", "not UTF-8", "5,000 digits", "5,000 lists", "3,000 tables"],
+)
 def test_a_file_that_is_not_toml_is_named(tmp_path, content):
     path = Path(tmp_path / "broken.toml")
     path.write_bytes(content)

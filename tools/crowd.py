@@ -80,7 +80,12 @@ class Visitor:
             max_size=_LARGEST_MESSAGE,
             ping_interval=None,
         )
-        await self.run()
+        try:
+            await self.run()
+        except BaseException:
+            # Who never came in does not leave either.
+            await self._connection.close()
+            raise
         return self
 
     async def __aexit__(

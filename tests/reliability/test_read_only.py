@@ -80,4 +80,4 @@ def test_the_page_shows_runs_and_says_that_they_can_only_be_watched(cache, left,
     assert {button.key for button in test.button} & {"start", "stop", "resume"} == set()
     # No path of the server is asked for either.
     assert [field.key for field in test.text_input] == []
-    assert any("tiny" in item.value for item in test.markdown)
+    assert any("Tiny" in item.value for item in test.markdown)

@@ -116,12 +116,11 @@ def test_it_listens_to_this_machine_only(server):
 def test_it_keeps_its_defaults_when_started_from_a_folder_with_others(tmp_path):
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "config.toml").write_text(
-        '[server]\naddress = "0.0.0.0"\nmaxUploadSize = 999\n[client]\nshowErrorDetails = "full"\n'
+        '[server]\naddress = "0.0.0.0"\nallowedHosts = ["*"]\n[client]\nshowErrorDetails = "full"\n'
     )
     with serving(tmp_path / "cache", log=tmp_path / "log", folder=tmp_path) as running:
         assert listening(running) == {"127.0.0.1"}
-        visitor = run(uploading(running.url))
-        assert visitor.widget("file_uploader", UPLOADER).proto.max_upload_size_mb == 10
+        assert run(knock(running.url, origin=None, name="elsewhere.example")) == 403
 
 
 async def uploading(url, *, as_visitor=Visitor):
@@ -292,6 +291,6 @@ def test_a_store_that_is_broken_is_a_sentence_and_no_trace(tmp_path, folder, ser
         store.unlink()
     assert visitor.errors == []
     sent = b"".join(visitor.heard)
-    assert b"studies.sqlite" in sent
+    assert b"study store in" in sent
     for secret in (b"Traceback", b"Error:", b".py"):
         assert secret not in sent

@@ -363,13 +363,13 @@ def _check_methods(compression: Compression) -> None:
     for name, recipe in compression.recipes.items():
         _check_recipe(name, recipe)
     chains = [
-        (method, recipe)
+        (method, steps)
         for method in (*compression.schedules, *compression.methods)
-        for recipe in compression.levels(method)
+        for steps in compression.levels(method)
     ]
-    for method, recipe in chains:
-        _check_total(method, recipe)
-    levels = [(method_name(method), total_sparsity(recipe)) for method, recipe in chains]
+    for method, steps in chains:
+        _check_total(method, steps)
+    levels = [(method_name(method), total_sparsity(steps)) for method, steps in chains]
     for name, sparsity in levels:
         if levels.count((name, sparsity)) > 1:
             raise PlanError(f"{name!r} is there twice at sparsity {sparsity:g}; once is enough.")

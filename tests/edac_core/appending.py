@@ -40,18 +40,19 @@ def key(writer, number):
 
 
 def write(folder, writer):
-    """Append jobs; every fiftieth has files of its own."""
+    """Append jobs; every fiftieth brings new files."""
     record = split()
     with contextlib.closing(Store(folder)) as store:
         store.put_split(record)
         for number in range(JOBS):
-            contents = [f"{writer} {number // 50} {name}".encode() for name in PRECISIONS]
-            made = [
-                stored.make_variant(record, name, content)
-                for name, content in zip(PRECISIONS, contents, strict=True)
-            ]
-            result = stored.make_result(record, variants=made)
+            if number % 50 == 0:
+                result = _result(record, f"{writer} {number}")
             store.put_job(key(writer, number), stored.CONFIG, record.key, result)
+
+
+def _result(record, content):
+    made = [stored.make_variant(record, name, f"{content} {name}".encode()) for name in PRECISIONS]
+    return stored.make_result(record, variants=made)
 
 
 def read(folder):
@@ -79,7 +80,7 @@ def look(store):
         variants = store.variants(STUDY)
         groups = store.groups(STUDY)
     assert variants["has_model"].all()
-    assert variants.groupby("job")["precision"].agg(tuple).eq(PRECISIONS).all()
+    assert set(variants.groupby("job")["precision"].agg(tuple)) <= {PRECISIONS}
     assert set(variants["job"]) == jobs
     assert groups.groupby("variant")["n"].sum().eq(4).all()
     assert set(groups["variant"]) == set(variants["key"])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import stub_run
 
+from edac_core import cli
 from edac_core.errors import EdacError
 from edac_core.studies import launch
 from edac_core.studies.journal import Event, journal, only_writer, run_folder
@@ -54,11 +55,9 @@ def look(cache):
 
 def run(cache):
     """Run a plan from the command line; what a run does is left to a stub."""
-    from edac_core.cli import main  # noqa: PLC0415 - pandas takes a second to import
-
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
-        status = main(["run", str(cache / "plan.toml"), "--cache", str(cache), "--quiet"])
+        status = cli.main(["run", str(cache / "plan.toml"), "--cache", str(cache), "--quiet"])
     if status:
         with (cache / REFUSED).open("a") as refused:
             refused.write("one\n")

@@ -16,7 +16,7 @@ import pytest
 import stub_run
 
 from dashboard.running import runs
-from edac_core import locations
+from edac_core import cli, locations
 from edac_core.errors import StoreError
 from edac_core.studies import journal as journal_module
 from edac_core.studies import launch, processes
@@ -134,7 +134,9 @@ def end_when_others_have_been_refused(cache):
     """Let the one run go on until the others have met it."""
     refused = cache / at_once.REFUSED
     try:
-        wait_until(lambda: refused.exists() and len(refused.read_text().split()) == MANY - 1)
+        wait_until(
+            lambda: refused.exists() and len(refused.read_text().split()) == MANY - 1, seconds=400
+        )
     finally:
         (cache / stub_run.END).touch()
 
@@ -205,7 +207,7 @@ def test_twenty_who_find_a_run_dead_at_once_see_one_ending(cache):
     assert [event["kind"] for event in events] == ["planned", "died"]
     # Who came while another wrote the ending down knew it from the system.
     assert {phase for phase, _ in said} == {"died"}
-    assert at_the_same_instant("look", cache, count=3) == [["died", events[-1]["at"]]] * 3
+    assert (tiny(cache).phase, tiny(cache).ended) == ("died", events[-1]["at"])
 
 
 def test_a_run_that_was_asked_to_stop_and_killed_has_stopped(cache):
@@ -343,7 +345,7 @@ def test_an_interrupt_ends_the_main_thread_and_the_journal_says_so(cache):
             threading.Timer(0.05, journal_module._interrupt).start()
             time.sleep(60)
 
-    with pytest.raises(KeyboardInterrupt):
+    with cli._termination_interrupts(), pytest.raises(KeyboardInterrupt):
         run()
     assert tiny(cache).phase == "stopped"
 

@@ -42,6 +42,7 @@ EVICTED = ".evicted"
 
 _MODEL = re.compile(r"(?P<sha256>[0-9a-f]{64})\.tflite\.xz")
 _ABANDONED_SECONDS = 3600.0
+_FOLD = "PRAGMA wal_checkpoint(TRUNCATE)"
 _JOURNALS = ("-wal", "-shm", "-journal")
 _LOCKS = (LOCK_FILE, f"{SEARCHES}/{LOCK_FILE}", "facts.lock", f"{RUNS}/launch.lock")
 
@@ -395,6 +396,9 @@ def _opened(folder: Path, *, repair: bool) -> Iterator[sqlite3.Connection]:
     try:
         with contextlib.closing(_connect(folder / Store.DATABASE, write=repair)) as database:
             yield database
+            if repair:
+                # Closing does so too, unless a page has the store open.
+                database.execute(_FOLD)
     except sqlite3.Error as error:
         raise StoreError(f"The study store in {folder} cannot be used: {error}.") from error
 
@@ -433,7 +437,7 @@ def _waiting_log(path: Path, cache: Path) -> Iterator[_Fault]:
 
 def _fold(path: Path) -> str:
     with contextlib.closing(_connect(path, write=True)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute(_FOLD)
     return "folded into the database"
 
 

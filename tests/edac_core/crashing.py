@@ -41,9 +41,9 @@ import stored
 
 from edac_core import frontends
 from edac_core.datasets import audit
-from edac_core.errors import ModelError
 from edac_core.measure.latency import Latency
-from edac_core.studies import run
+from edac_core.studies import execution, latencies, run
+from edac_core.studies.attempts import Failed
 from edac_core.studies.plan import parse_plan
 from edac_core.studies.store import JobResult
 
@@ -207,29 +207,39 @@ class _Loudest:
 
 
 class _Future:
+    """What is there already: data that was sent, or what became of a job."""
+
+    status = "finished"
+
     def __init__(self, result):
         self._result = result
-        self.status = "error" if isinstance(result, Exception) else "finished"
 
     def result(self):
         return self._result
 
-    def exception(self):
-        return self._result
 
-
-class _Client:
+class _Cluster:
     """Does at once, in this process, what Dask's would have done by workers."""
 
-    cluster = None
+    threads, resources = None, {}
 
-    def submit(self, _perform, job, inputs, *_arguments, **_options):
-        return _Future(_made_up(job, inputs))
+    @property
+    def client(self):
+        return self
 
-    def scatter(self, data, **_options):
-        return data
+    def submit(self, _attempt, _perform, job, inputs, *_arguments, **_options):
+        return _Future(_made_up(job, inputs.result()))
 
-    def subscribe_topic(self, *_arguments):
+    def send(self, data):
+        return _Future(data)
+
+    def slots(self):
+        return 2
+
+    def listen(self, *_arguments):
+        pass
+
+    def require_workers(self, _listener):
         pass
 
 
@@ -243,7 +253,7 @@ class _Queue(deque):
 
 def _made_up(job, inputs):
     if job.sparsity == FAILS:
-        return ModelError("it diverged")
+        return Failed("it diverged")
     # What float16 makes of both schedules is the same file.
     contents = {
         name: f"{job.model} {job.sparsity} {'' if name == 'float16' else job.method} {name}"
@@ -269,9 +279,9 @@ def _latencies(models, _inputs, *, calls):
 def fake_the_computing():
     """Replace what takes long and writes nothing by what is soon made up."""
     frontends.FRONTENDS[_Loudest.name] = _Loudest
-    run._client = lambda *_: contextlib.nullcontext(_Client())
-    run.as_completed = _Queue
-    run.measure_latency = _latencies
+    run.connect = lambda *_, **_options: contextlib.nullcontext(_Cluster())
+    execution.as_completed = _Queue
+    latencies.measure_latency = _latencies
     run._outlook = lambda *_: []
     audit.metadata_auc = lambda _: pd.DataFrame(columns=["property", "auc", "n"])
 

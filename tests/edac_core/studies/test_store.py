@@ -265,7 +265,6 @@ ASKS_TWICE = {
     "figures": lambda store: store.figures("study"),
     "refusals": lambda store: store.refusals("study"),
     "sensitivities": lambda store: store.sensitivities("study"),
-    "costs": lambda store: store.costs(),
 }
 
 

@@ -29,6 +29,7 @@ _ENDING_SECONDS = 2.0
 _COUNTING_SECONDS = 5.0
 _SENDING_ATTEMPTS = 5
 _POLL_SECONDS = 0.1
+_COMING_BACK_SECONDS = 1800
 # No data is spilled, nor a worker paused: TensorFlow keeps memory, and it would be for good. On a
 # busy machine a process may take long to start again; Dask would give it up after 15 seconds.
 _LOCAL_SETTINGS = {
@@ -137,7 +138,7 @@ class Cluster:
             If worker after worker is lost meanwhile.
         """
         for _ in range(_SENDING_ATTEMPTS):
-            self.client.wait_for_workers(1)
+            self._await_worker()
             with contextlib.suppress(OSError):  # That worker has gone, or all have.
                 sent: Future[Any] = self.client.scatter(data, hash=False)
                 return sent
@@ -146,6 +147,17 @@ class Cluster:
             f"Data could not be sent to any worker of {self._name}: look whether they have the "
             "memory for it, and run again (finished jobs are kept)."
         )
+
+    def _await_worker(self) -> None:
+        """Wait for a worker to come back, where all were lost."""
+        try:
+            self.client.wait_for_workers(1, timeout=_COMING_BACK_SECONDS)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"All workers of {self._name} were lost, and none came back within "
+                f"{_COMING_BACK_SECONDS / 60:.0f} minutes: start workers, and run again (finished "
+                "jobs are kept)."
+            ) from error
 
     def require_scheduler(self) -> None:
         """Wait while the connection is made anew; raise a ClusterError if the scheduler is gone."""

@@ -19,6 +19,7 @@ from edac_core.compress import REFERENCE_PRECISION
 from edac_core.errors import StoreError
 from edac_core.studies import BASELINE, method_of
 from edac_core.studies.inputs import FEATURES
+from edac_core.studies.journal import LOCK_FILE
 from edac_core.studies.store import Store
 from edac_core.studies.upkeep import is_within, mark_path, model_files, only_user
 
@@ -108,8 +109,16 @@ def evict(cache: Path, *, keep_bytes: int) -> Eviction:
 
 
 def bytes_of(cache: Path) -> int:
-    """Return the size of all files of a cache, not following links."""
-    return sum(_size(Path(folder, name)) for folder, _, names in os.walk(cache) for name in names)
+    """Return the size of all files of a cache, not following links, but for its locks.
+
+    A lock holds something only while it is held, as by whoever asks.
+    """
+    return sum(
+        _size(Path(folder, name))
+        for folder, _, names in os.walk(cache)
+        for name in names
+        if name != LOCK_FILE
+    )
 
 
 def _evict(items: Iterable[_Item], *, keep_bytes: int, now: int) -> Eviction:

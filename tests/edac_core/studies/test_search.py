@@ -18,6 +18,7 @@ from edac_core.measure.latency import Latency
 from edac_core.measure.size import Size
 from edac_core.models import MODELS
 from edac_core.models.examples import Examples
+from edac_core.studies import latencies
 from edac_core.studies import run as run_module
 from edac_core.studies import search as search_module
 from edac_core.studies.inputs import SplitInputs
@@ -128,7 +129,7 @@ def quick(monkeypatch, scheduler):
     monkeypatch.setattr(
         run_module, "prepare", lambda _usable, *, seed, **_k: inputs_of(seed, seen.test_labels)
     )
-    monkeypatch.setattr(run_module, "measure_latency", quick_latencies)
+    monkeypatch.setattr(latencies, "measure_latency", quick_latencies)
     monkeypatch.setattr(search_module, "run_study", run)
     return seen
 

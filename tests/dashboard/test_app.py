@@ -348,7 +348,7 @@ def test_a_damaged_model_file_is_a_sentence_when_asked_for(stores, made_up, tmp_
     assert not test.warning
     test.get("download_button")[0].click().run()
     assert not test.exception
-    assert ".tflite.xz is damaged; delete it and run" in warnings(test)
+    assert ".tflite.xz is damaged; delete it by edac cache check --repair" in warnings(test)
     assert len(test.metric) == 5
     # The button that would say so in Streamlit's words is gone, until the viewer goes on.
     assert not test.get("download_button")

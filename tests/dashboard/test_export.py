@@ -175,7 +175,7 @@ def test_a_damaged_file_is_a_sentence(stores, made_up, tmp_path):
     test = run(of_a_network)
     test.get("download_button")[1].click().run()
     assert not test.exception
-    assert ".tflite.xz is damaged; delete it and run" in warnings(test)
+    assert ".tflite.xz is damaged; delete it by edac cache check --repair" in warnings(test)
 
 
 def test_it_can_stand_more_than_once(stores, made_up, offered):

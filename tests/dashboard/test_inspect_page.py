@@ -188,7 +188,7 @@ def test_a_file_that_went_missing_is_a_sentence(stores, tmp_path):
     test.query_params["view"] = "made-of"
     test.run()
     assert not test.exception
-    assert ".tflite.xz is damaged; delete it and run" in words(test)
+    assert ".tflite.xz is damaged; delete it by edac cache check --repair" in words(test)
 
 
 def test_no_study_says_what_to_do(stores):

@@ -92,7 +92,9 @@ print(drift(cough, "mfcc", files, "gain", 0)[:, 5])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     fine, broken, missing, scores = done.stdout.splitlines()
     assert not fine
-    assert broken.endswith("is damaged; delete it and run the study's plan again.")
+    assert broken.endswith(
+        "is damaged; delete it by edac cache check --repair and run the study's plan again."
+    )
     assert missing.startswith(f"The model file {files[2].sha256[:12]} is not in")
     assert scores.split()[1:] == ["nan", "nan]"]
 

@@ -18,6 +18,7 @@ from edac_core.frontends import get_frontend
 from edac_core.frontends.extract import extract
 from edac_core.studies import search
 from edac_core.studies.journal import only_writer
+from edac_core.studies.processes import ProcessMark
 from edac_core.studies.store import Store
 
 
@@ -176,7 +177,7 @@ def test_a_search_is_refused_in_a_sentence_or_begun_anew(searched, tmp_path, asi
 
 def take(folder):
     with only_writer(folder):
-        assert (folder / "run.lock").read_text() == str(os.getpid())
+        assert ProcessMark.read(folder / "run.lock").pid == os.getpid()
 
 
 def test_a_lock_is_taken_or_refused_in_a_sentence(tmp_path, aside, damage):

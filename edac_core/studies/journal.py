@@ -100,12 +100,15 @@ def journal(cache: Path, plan: Plan) -> Iterator[Callable[[Event], None]]:
 
 def _begin(folder: Path, plan: Plan, mark: ProcessMark) -> FileIO:
     """Take a folder over; killed at any line, this leaves the run before it or this one."""
+    events = folder / EVENTS_FILE
+    if events.is_dir():  # Found out later, the folder would be left marked as this process's.
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(events))
     with locked(folder / JOURNAL_LOCK):
         write_whole(folder / PLAN_FILE, plan.to_toml())
         replace(mark, begun=False).write(folder / PROCESS_FILE)
-        write_whole(folder / EVENTS_FILE, "")
+        write_whole(events, "")
         mark.write(folder / PROCESS_FILE)
-        return FileIO(folder / EVENTS_FILE, "a")
+        return FileIO(events, "a")
 
 
 def append_ending(folder: Path, event: Event, *, at: float) -> None:
@@ -304,6 +307,6 @@ def _lock_explained(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"The folder {folder} cannot be locked ({error.strerror}): free space, mend its "
-            "permissions, or choose another --cache folder."
+            f"The lock {folder / LOCK_FILE} cannot be used ({error.strerror}): remove it, free "
+            "space, mend permissions, or choose another --cache folder."
         ) from error

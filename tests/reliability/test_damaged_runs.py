@@ -273,7 +273,7 @@ def test_a_lock_that_cannot_be_had_is_one_sentence(tmp_path, kind):
     (tmp_path / "run.lock").touch()
     kind(tmp_path / "run.lock")
     with (
-        pytest.raises(StoreError, match=r"cannot be locked \(.*\): free space"),
+        pytest.raises(StoreError, match=r"cannot be used \(.*\): remove it"),
         only_writer(tmp_path),
     ):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +60,12 @@ def _compression(table: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
 
 def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
     """Return the level, and before it those whose weights it goes on from."""
-    levels, level = list(table.get("sparsities", [])), config["sparsity"]
+    levels = list(table.get("sparsities", []))
+    # A job has its sparsity to 12 digits; its key has all that the plan gave.
+    level = next(
+        (one for one in levels if math.isclose(one, config["sparsity"], abs_tol=1e-11)),
+        config["sparsity"],
+    )
     if table.get("start") == "previous" and level in levels:
         return levels[: levels.index(level) + 1]
     return [level]

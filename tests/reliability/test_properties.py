@@ -199,6 +199,15 @@ def json_through(plan):
 
 @quick(max_examples=60)
 @given(contents)
+@example(
+    {
+        "name": "more-digits-than-a-job-keeps",
+        "title": "Digits",
+        "data": {"dataset": "coswara"},
+        "training": {"models": ["cnn"]},
+        "compression": {"sparsities": [0.5009529794817613]},
+    }
+)
 def test_any_plan_is_refused_or_comes_back_with_its_keys(content):
     check_plan(content)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edac_core.compress import SCHEDULES
+from edac_core.compress.methods import parse_recipe, write_recipe
 from edac_core.studies import BASELINE, method_of
 from edac_core.studies.plan import LONGEST_NAME, toml_line
 
@@ -48,27 +49,32 @@ def narrowed(plan: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
 
 
 def _compression(table: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    method, levels = method_of(config), _levels(table, config)
+    method = method_of(config)
     nothing = {**table, "schedules": [], "methods": [], "recipes": {}, "sparsities": []}
     if method == BASELINE:
         return nothing
     if method in table.get("recipes", {}):
         return {**nothing, "recipes": {method: table["recipes"][method]}}
     of_magnitude = "schedules" if method in SCHEDULES else "methods"
-    return {**nothing, of_magnitude: [method], "sparsities": levels if config["sparsity"] else []}
+    levels = _levels(table, config) if config["sparsity"] else []
+    return {**nothing, of_magnitude: [method], "sparsities": levels}
 
 
 def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
     """Return the level, and before it those whose weights it goes on from."""
     levels = list(table.get("sparsities", []))
-    # A job has its sparsity to 12 digits; its key has all that the plan gave.
-    level = next(
-        (one for one in levels if math.isclose(one, config["sparsity"], abs_tol=1e-11)),
-        config["sparsity"],
-    )
+    level = next((one for one in levels if _is_of(one, config)), config["sparsity"])
     if table.get("start") == "previous" and level in levels:
         return levels[: levels.index(level) + 1]
     return [level]
+
+
+def _is_of(level: float, config: Mapping[str, Any]) -> bool:
+    """Whether a level of a plan is a job's, whose sparsity is of all its steps and rounded."""
+    if "recipe" not in config:
+        return math.isclose(level, config["sparsity"], abs_tol=1e-11)
+    steps = parse_recipe(method_of(config), sparsity=level)
+    return write_recipe(steps) == config["recipe"]
 
 
 def to_toml(plan: Mapping[str, Any]) -> str:

@@ -387,6 +387,8 @@ def _check_total(text: str, recipe: Sequence[Step]) -> None:
 def _check_recipe(name: str, recipe: Any) -> None:
     if not isinstance(recipe, str):
         raise PlanError(f"The recipe {name!r} must be a text such as 'width:0.9', not {recipe!r}.")
+    if not name:
+        raise PlanError(f"The recipe {recipe!r} has no name; give it one, such as tiny.")
     if name in (*METHODS, BASELINE):
         raise PlanError(f"A recipe cannot be called {name!r}, which is a method; rename it.")
     _check_total(recipe, parse_recipe(recipe))

@@ -201,6 +201,24 @@ def json_through(plan):
 @given(contents)
 @example(
     {
+        "name": "a-level-of-a-chain",
+        "title": "Chain",
+        "data": {"dataset": "coswara"},
+        "training": {"models": ["cnn"]},
+        "compression": {"sparsities": [0.5], "methods": ["polynomial+polynomial:0.5"]},
+    }
+)
+@example(
+    {
+        "name": "a-recipe-without-a-name",
+        "title": "Nameless",
+        "data": {"dataset": "coswara"},
+        "training": {"models": ["cnn"]},
+        "compression": {"recipes": {"": "polynomial:0.5"}},
+    }
+)
+@example(
+    {
         "name": "more-digits-than-a-job-keeps",
         "title": "Digits",
         "data": {"dataset": "coswara"},

@@ -63,10 +63,17 @@ def _compression(table: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
 def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
     """Return the level, and before it those whose weights it goes on from."""
     levels = list(table.get("sparsities", []))
-    level = next((one for one in levels if _is_of(one, config)), config["sparsity"])
+    level = next((one for one in levels if _is_of(one, config)), _own_level(config))
     if table.get("start") == "previous" and level in levels:
         return levels[: levels.index(level) + 1]
     return [level]
+
+
+def _own_level(config: Mapping[str, Any]) -> float:
+    """Return what a job's method removes, where the plan has no such level."""
+    steps = parse_recipe(config["recipe"]) if config.get("recipe") else ()
+    removed = [step.sparsity for step in steps if step.sparsity]
+    return removed[0] if len(removed) == 1 else float(config["sparsity"])
 
 
 def _is_of(level: float, config: Mapping[str, Any]) -> bool:

@@ -179,6 +179,15 @@ def check_plan(content):
     assert expand(found) == families
     for family, again in zip(families, expand(found), strict=True):
         assert job_keys(again, "data") == job_keys(family, "data")
+
+
+def check_bundles_plan(content):
+    """The plan in a bundle makes its job again."""
+    try:
+        plan = parse_plan(content)
+    except PlanError:
+        return
+    for family in expand(plan):
         last = family.jobs[-1]
         narrow = read_back(to_toml(narrowed(plan.to_dict(), last.to_dict())))
         assert [last] == [job for one in expand(narrow) for job in one.jobs if job == last]
@@ -199,35 +208,46 @@ def json_through(plan):
 
 @quick(max_examples=60)
 @given(contents)
-@example(
+def test_any_plan_is_refused_or_comes_back_with_its_keys(content):
+    check_plan(content)
+
+
+SEEN = [
     {
         "name": "a-level-of-a-chain",
         "title": "Chain",
         "data": {"dataset": "coswara"},
         "training": {"models": ["cnn"]},
         "compression": {"sparsities": [0.5], "methods": ["polynomial+polynomial:0.5"]},
-    }
-)
-@example(
+    },
     {
         "name": "a-recipe-without-a-name",
         "title": "Nameless",
         "data": {"dataset": "coswara"},
         "training": {"models": ["cnn"]},
         "compression": {"recipes": {"": "polynomial:0.5"}},
-    }
-)
-@example(
+    },
     {
         "name": "more-digits-than-a-job-keeps",
         "title": "Digits",
         "data": {"dataset": "coswara"},
         "training": {"models": ["cnn"]},
         "compression": {"sparsities": [0.5009529794817613]},
-    }
-)
-def test_any_plan_is_refused_or_comes_back_with_its_keys(content):
+    },
+]
+
+
+@pytest.mark.parametrize("content", SEEN, ids=lambda content: content["name"])
+def test_a_plan_that_once_lost_its_job_is_refused_or_keeps_it(content):
     check_plan(content)
+    check_bundles_plan(content)
+
+
+@pytest.mark.nightly
+@by_night()
+@given(contents)
+def test_many_bundles_plans_make_their_jobs(content):
+    check_bundles_plan(content)
 
 
 @pytest.mark.nightly

@@ -81,7 +81,7 @@ def _is_of(level: float, config: Mapping[str, Any]) -> bool:
     if "recipe" not in config:
         return math.isclose(level, config["sparsity"], abs_tol=1e-11)
     steps = parse_recipe(method_of(config), sparsity=level)
-    return write_recipe(steps) == config["recipe"]
+    return write_recipe(steps) == str(config["recipe"])
 
 
 def to_toml(plan: Mapping[str, Any]) -> str:

@@ -46,9 +46,11 @@ def arrive(fields: Sequence[Field]) -> None:
     asked = {field.key: st.query_params.get(field.key) for field in fields}
     written = state.get(_WRITTEN)
     if touched:
+        # The touch may have cut short the run that a link began: what that had not settled stays.
         state[_COMPLAINTS] = {}
+        return
     # A page may write some of its fields only: where an upload is chosen there is no sample.
-    if touched or (written is not None and asked == {key: written.get(key) for key in asked}):
+    if written is not None and asked == {key: written.get(key) for key in asked}:
         state[_ASKED] = {}
         return
     state[_BY_LINK] = any(text is not None for text in asked.values())
@@ -137,6 +139,7 @@ def write(fields: Sequence[Field]) -> None:
     written = {field.key: field.write(state[field.key]) for field in told}
     keys = {field.key for field in fields}
     others = {key: text for key, text in state.get(_CARRIED, {}).items() if key not in keys}
+    state[_ASKED] = {}
     state[_WRITTEN] = written
     state[_CARRIED] = others | written
     if st.query_params.to_dict() != written:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def test_digests_are_of_all_files(bundle):
     }
 
 
-def test_the_same_variant_gives_the_same_bytes_in_another_process(bundle, shipped_variant):
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_same_variant_gives_the_same_bytes_elsewhere(bundle, shipped_variant, threads):
     code = (
         "import hashlib, sys\nfrom edac_core.export import export_bundle\n"
         "print(hashlib.sha256(export_bundle(*sys.argv[1:])).hexdigest())"
@@ -55,6 +57,7 @@ def test_the_same_variant_gives_the_same_bytes_in_another_process(bundle, shippe
     done = subprocess.run(
         [sys.executable, "-c", code, str(SHIPPED), "cnn", shipped_variant["key"]],
         capture_output=True, text=True, check=True,
+        env=os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
     )  # fmt: skip
     content = bundle.zipped()
     assert done.stdout.strip() == hashlib.sha256(content).hexdigest()

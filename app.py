@@ -72,7 +72,7 @@ def draw_network(network: Network) -> None:
     slider, setting, limits = st.columns([6, 2, 2], vertical_alignment="bottom")
     sparsity = slider.select_slider(
         "Sparsity", network.levels(method=method, precision=precision), key=SPARSITY.key,
-        format_func=write.per_cent,
+        value=address.standing(SPARSITY), format_func=write.per_cent,
         help="The share of the weights that pruning sets to zero.",
     )  # fmt: skip
     with setting:

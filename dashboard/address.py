@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -120,6 +120,21 @@ def settle_text(field: Field, read: Callable[[str], T], *, default: T, offered: 
                 _complain_text(field, asked, offered=offered, instead=field.write(default))
     chosen: T = state.setdefault(field.key, default)
     return chosen
+
+
+def standing(field: Field) -> Any:
+    """Return what a settled widget shows; give it to the widget as its default too.
+
+    Streamlit tells the browser only once of a value that a script set. Where a second run
+    overtakes the first before the browser has drawn, that is lost, and the browser would draw,
+    and send back as the viewer's choice, the widget's own default.
+    """
+    return st.session_state.get(field.key)
+
+
+def position(field: Field, options: Sequence[object]) -> int:
+    """Return where the value of `standing` is among a widget's options, the first if nowhere."""
+    return options.index(standing(field)) if standing(field) in options else 0
 
 
 def asks_for(field: Field) -> bool:

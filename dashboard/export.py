@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard import address, frame
 from dashboard import format as write
-from dashboard import frame
 from dashboard.choices import RUN, Network
 from dashboard.studies import Shelf, Study, read_figures, read_model
 from dashboard.workers import workers
@@ -74,7 +74,8 @@ def draw_download(network: Network, row: pd.Series, *, key: str = "export") -> N
     names = network.run_titles
     place, *buttons = st.columns([5, 4, 4], vertical_alignment="bottom")
     number = place.selectbox(
-        "Run", list(names), key=RUN.key, format_func=names.__getitem__,
+        "Run", list(names), address.position(RUN, list(names)), key=RUN.key,
+        format_func=names.__getitem__,
         help="Each run trained its own network; any of them is a fair sample.",
     )  # fmt: skip
     files = network.present_files(row)

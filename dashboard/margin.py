@@ -40,8 +40,8 @@ def draw_margin() -> float:
     """Let the viewer set the margin, which is settled."""
     return float(
         st.number_input(
-            "Margin of AUC", LEAST, MOST, step=STEP, format="%.3f", key=FIELD.key,
-            on_change=address.touch, help=_HELP,
+            "Margin of AUC", LEAST, MOST, address.standing(FIELD), step=STEP, format="%.3f",
+            key=FIELD.key, on_change=address.touch, help=_HELP,
         )
     )  # fmt: skip
 

@@ -134,8 +134,9 @@ def _picker(
 ) -> str:
     address.settle(field, options, default=default or options[0])
     chosen = st.selectbox(
-        label, options, key=field.key, format_func=write, help=help, on_change=address.touch
-    )
+        label, options, address.position(field, options), key=field.key, format_func=write,
+        help=help, on_change=address.touch,
+    )  # fmt: skip
     return str(chosen)
 
 

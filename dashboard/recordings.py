@@ -136,12 +136,15 @@ def _sample(sets: Sets | None) -> Recording:
     left, right = st.columns([2, 5])
     names = sorted(datasets_here(), key=lambda name: sets is not None and name != sets.dataset)
     address.settle(DATASET, names, default=names[0])
-    dataset = left.selectbox("Data set", names, key=DATASET.key, on_change=address.touch)
+    dataset = left.selectbox(
+        "Data set", names, address.position(DATASET, names), key=DATASET.key,
+        on_change=address.touch,
+    )  # fmt: skip
     titles = _titles(dataset, sets)
     address.settle(RECORDING, list(titles), default=next(iter(titles)))
     chosen = right.selectbox(
-        "Recording", list(titles), key=RECORDING.key, format_func=titles.__getitem__,
-        on_change=address.touch,
+        "Recording", list(titles), address.position(RECORDING, list(titles)), key=RECORDING.key,
+        format_func=titles.__getitem__, on_change=address.touch,
     )  # fmt: skip
     return read_sample(dataset, chosen)
 

@@ -109,7 +109,8 @@ def pick_run(network: Network) -> None:
         for number, (split, seed) in enumerate(network.runs, start=1)
     }
     st.selectbox(
-        "Run", list(names), key=RUN.key, format_func=names.__getitem__, on_change=address.touch,
+        "Run", list(names), address.position(RUN, list(names)), key=RUN.key,
+        format_func=names.__getitem__, on_change=address.touch,
         help="Each run trained its own network; what is shown here is of one of them.",
     )  # fmt: skip
 
@@ -127,7 +128,8 @@ def draw_network(network: Network) -> None:
     state = st.session_state
     levels = network.levels(method=state[METHOD.key], precision=state[PRECISION.key])
     sparsity = st.select_slider(
-        "Sparsity", levels, key=SPARSITY.key, format_func=write.per_cent,
+        "Sparsity", levels, address.standing(SPARSITY), key=SPARSITY.key,
+        format_func=write.per_cent,
         help="The share of the weights that pruning sets to zero.",
     )  # fmt: skip
     row = network.row(method=state[METHOD.key], sparsity=sparsity, precision=state[PRECISION.key])
@@ -152,8 +154,8 @@ def draw_row(network: Network, row: pd.Series) -> None:
     own, baseline = decisions.read_decisions(chosen)
     draw_worth(network.study, own.within_sources())
     view = st.segmented_control(
-        "View", list(VIEWS), key=VIEW.key, format_func=VIEWS.__getitem__, required=True,
-        label_visibility="collapsed",
+        "View", list(VIEWS), default=address.standing(VIEW), key=VIEW.key,
+        format_func=VIEWS.__getitem__, required=True, label_visibility="collapsed",
     )  # fmt: skip
     if view == MADE_OF:
         draw_made_of(chosen)

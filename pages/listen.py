@@ -98,8 +98,8 @@ def pick_step(augmentation: str) -> str:
     if len(steps) == 1:
         return WHOLE
     return st.segmented_control(
-        "Step", list(steps), key=STEP.key, on_change=start_over, format_func=steps.__getitem__,
-        required=True,
+        "Step", list(steps), default=address.standing(STEP), key=STEP.key, on_change=start_over,
+        format_func=steps.__getitem__, required=True,
     )  # fmt: skip
 
 
@@ -108,8 +108,9 @@ def pick(field: Field, label: str, titles: dict[str, str], *, on_change: Callabl
     options = list(titles)
     address.settle(field, options, default=options[0])
     return st.selectbox(
-        label, options, key=field.key, on_change=on_change, format_func=titles.__getitem__
-    )
+        label, options, address.position(field, options), key=field.key, on_change=on_change,
+        format_func=titles.__getitem__,
+    )  # fmt: skip
 
 
 def start_over() -> None:
@@ -144,7 +145,7 @@ def draw_seed(selection: Selection, left: DeltaGenerator, right: DeltaGenerator)
     """Draw the seed, and the button that draws anew."""
     address.settle_text(SEED, read_seed, default=1, offered=f"a whole number from 0 to {MOST_SEED}")
     left.number_input(
-        "Seed", 0, MOST_SEED, key=SEED.key, disabled=not selection.is_drawn,
+        "Seed", 0, MOST_SEED, address.standing(SEED), key=SEED.key, disabled=not selection.is_drawn,
         on_change=redraw, args=(selection,), help="The same seed draws the same amounts.",
     )  # fmt: skip
     right.button(
@@ -174,8 +175,8 @@ def draw_knob(knob: Knob, amount: Amount, *, key: str, selection: Selection) -> 
     """Draw a slider where the amounts say."""
     st.session_state[key] = amount
     st.slider(
-        knob.label, knob.low, knob.high, step=knob.step, format=knob.form, key=key, help=knob.help,
-        on_change=take, args=(selection,),
+        knob.label, knob.low, knob.high, amount, step=knob.step, format=knob.form, key=key,
+        help=knob.help, on_change=take, args=(selection,),
     )  # fmt: skip
 
 

@@ -104,8 +104,8 @@ def pick(
     said = [f"**{name}**: {looks[name].help}" for name in options if name in looks]
     address.settle(field, options, default=str(field.omitted))
     chosen = st.selectbox(
-        label, options, key=field.key, format_func=write, on_change=address.touch,
-        help="; ".join(said) or None,
+        label, options, address.position(field, options), key=field.key, format_func=write,
+        on_change=address.touch, help="; ".join(said) or None,
     )  # fmt: skip
     return str(chosen)
 

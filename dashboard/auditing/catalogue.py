@@ -64,7 +64,8 @@ def pick(offered: Mapping[str, Choice]) -> str:
     """Let the viewer choose a data set."""
     address.settle(DATASET, list(offered), default=default(offered))
     chosen = st.selectbox(
-        "Data set", list(offered), key=DATASET.key, on_change=address.touch, width=420,
+        "Data set", list(offered), address.position(DATASET, list(offered)), key=DATASET.key,
+        on_change=address.touch, width=420,
         format_func=lambda name: name if offered[name].here else f"{name} (no recordings here)",
     )  # fmt: skip
     return str(chosen)

@@ -69,8 +69,8 @@ def pick_run(network: Network, numbers: Sequence[str]) -> str:
     """Let the viewer choose one of the runs that have files here."""
     address.settle(RUN, numbers, default=numbers[0])
     chosen = st.selectbox(
-        "Run", numbers, key=RUN.key, format_func=network.run_titles.__getitem__,
-        on_change=address.touch,
+        "Run", numbers, address.position(RUN, numbers), key=RUN.key,
+        format_func=network.run_titles.__getitem__, on_change=address.touch,
         help="Each run divided the recordings and trained its own network; only runs whose model "
         "files are in the store can be asked.",
     )  # fmt: skip
@@ -97,8 +97,9 @@ def pick_contestants(network: Network, offered: Sequence[Contestant]) -> tuple[C
     by_code = {contestant.code: contestant for contestant in offered}
     address.settle_many(COMPARED, list(by_code), default=asked_at_first(network, offered))
     chosen = st.multiselect(
-        "Variants to ask", list(by_code), key=COMPARED.key, on_change=address.touch,
-        format_func=lambda code: by_code[code].title, placeholder="Choose some",
+        "Variants to ask", list(by_code), address.standing(COMPARED), key=COMPARED.key,
+        on_change=address.touch, format_func=lambda code: by_code[code].title,
+        placeholder="Choose some",
         help="Precision, then how it was pruned and by how much. The float32 baseline is always "
         "asked, as what the others differ from.",
     )  # fmt: skip

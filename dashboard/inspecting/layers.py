@@ -57,8 +57,8 @@ def draw_layers(chosen: Chosen) -> None:
         _draw_nothing(chosen)
         return
     precision = st.segmented_control(
-        "Layer stored as", _precisions(every), key=ROUNDED.key, required=True,
-        on_change=address.touch,
+        "Layer stored as", _precisions(every), default=address.standing(ROUNDED),
+        key=ROUNDED.key, required=True, on_change=address.touch,
         help="The precision that the pruned layer is rounded to; all others stay float32.",
     )  # fmt: skip
     rows = measured[measured["precision"] == precision]

@@ -133,19 +133,20 @@ def _draw_limits() -> None:
         _draw_limit(SIZE, "Size at most (kB)", step=50.0, pattern="%.0f",
                     help_text="1 kB is 1000 bytes.")  # fmt: skip
         st.segmented_control(
-            "Size of", (ZIP, FILE), key=MEASURE.key, format_func=_MEASURE_NAMES.__getitem__,
-            on_change=address.touch, required=True,
+            "Size of", (ZIP, FILE), default=address.standing(MEASURE), key=MEASURE.key,
+            format_func=_MEASURE_NAMES.__getitem__, on_change=address.touch, required=True,
             help="A zip is what is sent over a network; the file is what lies on a device.",
         )  # fmt: skip
     st.segmented_control(
-        "Limits hold for", (MEAN, WORST), key=OVER.key, format_func=_RUN_NAMES.__getitem__,
-        on_change=address.touch, required=True,
+        "Limits hold for", (MEAN, WORST), default=address.standing(OVER), key=OVER.key,
+        format_func=_RUN_NAMES.__getitem__, on_change=address.touch, required=True,
         help="Worst run: every limit is met in each run, whatever its random seed.",
     )  # fmt: skip
 
 
 def _draw_limit(field: Field, label: str, *, step: float, pattern: str, help_text: str) -> None:
     st.number_input(
+        # A default could not be cleared: a limit must be.
         label, min_value=0.0, value=None, step=step, format=pattern, key=field.key,
         on_change=address.touch, placeholder="no limit", help=help_text,
     )  # fmt: skip

@@ -58,3 +58,14 @@ def test_an_upload_is_heard_and_seen(visit, form):
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(CHARTS)
     expect(page.get_by_text("semitones.", exact=False).first).to_be_visible()
     expect(page).not_to_have_url(re.compile("recording="))
+
+
+def test_a_link_is_followed_though_the_viewer_does_not_wait_until_all_is_drawn(server, page):
+    page.goto(f"{server}/listen?augmentation=pitch_down&seed=7")
+    page.get_by_text("Upload", exact=True).click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "tone.wav", "mimeType": "audio/wav", "buffer": tone()}
+    )
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(CHARTS)
+    expect(page.get_by_text("semitones.", exact=False).first).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("7")

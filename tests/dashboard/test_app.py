@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from shown import address
 from streamlit.testing.v1 import AppTest
 
 from edac_core.studies.store import Store
@@ -20,12 +21,6 @@ def open_page(**query):
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()
-
-
-def address(test):
-    """The page's address: what a test put there stands in a list, what the page wrote does not."""
-    held = test.query_params.items()
-    return {name: text if isinstance(text, str) else text[0] for name, text in held}
 
 
 def metric(test, label):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import streamlit as st
+from shown import address
 from streamlit.testing.v1 import AppTest
 
 from dashboard.player import encoded
@@ -42,11 +43,6 @@ def open_page(**query):
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()
-
-
-def address(test):
-    held = test.query_params.items()
-    return {name: text if isinstance(text, str) else text[0] for name, text in held}
 
 
 def said(test):

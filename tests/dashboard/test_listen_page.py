@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shown import address
 from streamlit.testing.v1 import AppTest
 
 from dashboard import recordings
@@ -27,11 +28,6 @@ def open_page(**query):
     for name, value in query.items():
         test.query_params[name] = value
     return test.run()
-
-
-def address(test):
-    held = test.query_params.items()
-    return {name: text if isinstance(text, str) else text[0] for name, text in held}
 
 
 def words(test):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from shown import address
 from sklearn.metrics import roc_auc_score
 from streamlit.testing.v1 import AppTest
 
@@ -64,11 +65,6 @@ def words(test):
 
 def chart_names(test):
     return [item.proto.alt for item in test.get("plotly_chart")]
-
-
-def address(test):
-    held = test.query_params.items()
-    return {name: text if isinstance(text, str) else text[0] for name, text in held}
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Making the store that comes with the project: whole studies, some of their model files.
 
 ``python -m edac_core.studies.ship STUDY ... --rows-only STUDY ...`` copies studies from this
-machine's store to ``cache/shipped``.
+machine's store to ``cache/shipped``; with ``--add`` those that are there stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +36,11 @@ _DROP_THE_REST = (
     "DELETE FROM splits WHERE key NOT IN (SELECT split FROM jobs)",
     "UPDATE jobs SET weights = NULL",
 )
+
+_TABLES = (
+    "studies", "splits", "jobs", "study_jobs", "failures", "variants", "groups", "refusals",
+    "sensitivities", "latencies",
+)  # fmt: skip
 
 _SMALL_BYTES = 120e3
 
@@ -62,6 +67,7 @@ def ship(
     target: Path,
     rows_only: Sequence[str] = (),
     choose: Choice = first_run_of_each_model,
+    add: bool = False,
 ) -> int:
     """Copy studies, their rows whole, to a store that is only read from then on.
 
@@ -77,6 +83,8 @@ def ship(
         Names of further studies, of which no model file comes along.
     choose
         Says of a study's variants whose model files come along.
+    add
+        Keep the target's studies of other names, with their model files.
 
     Returns
     -------
@@ -94,6 +102,8 @@ def ship(
         with tempfile.TemporaryDirectory(prefix=".shipping-", dir=target.parent) as aside:
             made = Path(aside, target.name)
             _copy(studies, rows_only, source=source, target=made, choose=choose)
+            if add:
+                _copy_others(target, made, but={*studies, *rows_only})
             shutil.rmtree(target, ignore_errors=True)
             made.rename(target)
     except (sqlite3.Error, OSError) as error:
@@ -126,6 +136,35 @@ def _copy(
     _keep_only([*studies, *rows_only], target)
 
 
+def _copy_others(target: Path, made: Path, *, but: Collection[str]) -> None:
+    """Copy a store's studies of other names, with the model files that it has of them."""
+    kept = made.with_name("kept")
+    kept.mkdir()
+    with contextlib.closing(Store(target, readonly=True)) as store:
+        others = [name for name in store.studies()["name"] if name not in but]
+        store.copy_database(kept)
+        _keep_only(others, kept)
+        with contextlib.closing(sqlite3.connect(made / Store.DATABASE)) as database:
+            database.execute("ATTACH ? AS kept", (str(kept / Store.DATABASE),))
+            with database:
+                for table in _TABLES:
+                    _insert_rows(database, table)
+            models = database.execute("SELECT DISTINCT sha256 FROM kept.variants").fetchall()
+        for path in (store.model_path(sha) for (sha,) in models):
+            if path.is_file():
+                shutil.copy(path, made / "models")
+
+
+def _insert_rows(database: sqlite3.Connection, table: str) -> None:
+    """Insert the rows of the attached store that are not there."""
+    found = database.execute("SELECT name FROM pragma_table_info(?)", (table,))
+    columns = ", ".join(f'"{name}"' for (name,) in found)
+    database.execute(
+        f"INSERT OR IGNORE INTO main.{table} ({columns}) "  # noqa: S608 - names of our own tables
+        f"SELECT {columns} FROM kept.{table}"
+    )
+
+
 def _files(store: Store, study: str, choose: Choice) -> set[str]:
     _refuse_unfinished(store, study)
     variants = store.variants(study)
@@ -154,8 +193,9 @@ def _keep_only(studies: Sequence[str], target: Path) -> None:
 def main() -> int:
     """Ship the studies named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("studies", nargs="+")
+    parser.add_argument("studies", nargs="*")
     parser.add_argument("--rows-only", nargs="+", default=[], help="studies without model files")
+    parser.add_argument("--add", action="store_true", help="keep the target's other studies")
     parser.add_argument("--source", type=Path, default=local_cache())
     parser.add_argument("--target", type=Path, default=SHIPPED)
     options = parser.parse_args()
@@ -164,6 +204,7 @@ def main() -> int:
         source=options.source,
         target=options.target,
         rows_only=options.rows_only,
+        add=options.add,
     )
     sys.stdout.write(f"{options.target}: {size / 1e6:.1f} MB\n")
     return 0

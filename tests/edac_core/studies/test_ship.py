@@ -142,3 +142,28 @@ def test_of_each_models_first_run_come_baselines_int8_and_whatever_is_small():
     )
     chosen = [False, True, False, True, False, True, True]
     assert first_run_of_each_model(variants).tolist() == chosen
+
+
+def test_others_stay_where_studies_are_added(two_runs, tmp_path):
+    out = tmp_path / "out"
+    ship(["study"], rows_only=["shipped"], source=two_runs.folder, target=out)
+    with contextlib.closing(Store(out, readonly=True)) as first:
+        before = first.variants("study")
+    ship(["shipped"], source=two_runs.folder, target=out, add=True)
+    with contextlib.closing(Store(out, readonly=True)) as copy:
+        assert copy.studies()["name"].tolist() == ["shipped", "study"]
+        pd.testing.assert_frame_equal(before, copy.variants("study"))
+        assert copy.variants("shipped")["has_model"].any()
+        here = copy.variants("study").query("has_model")["sha256"]
+        assert all(copy.model(sha) for sha in here)
+    assert [path.name for path in tmp_path.glob(".shipping-*")] == []
+
+
+def test_a_study_that_is_added_replaces_its_former_self(two_runs, tmp_path):
+    out = tmp_path / "out"
+    ship(["study", "shipped"], source=two_runs.folder, target=out)
+    two_runs.put_study("shipped", title="Shipped anew", plan={}, data={})
+    ship(["shipped"], source=two_runs.folder, target=out, add=True)
+    with contextlib.closing(Store(out, readonly=True)) as copy:
+        assert copy.studies().set_index("name").loc["shipped", "title"] == "Shipped anew"
+        assert len(copy.variants("shipped")) == len(two_runs.variants("shipped"))

@@ -29,7 +29,7 @@ from edac_core.datasets.download import download
 from edac_core.datasets.location import data_root
 from edac_core.errors import EdacError, StoreError
 from edac_core.export import export_bundle
-from edac_core.locations import SHIPPED, local_cache
+from edac_core.locations import SHIPPED, caching_in, local_cache
 from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies import BASELINE
 from edac_core.studies.journal import LOG_FILE, run_folder
@@ -88,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        status = int(options.command(options))
+        with caching_in(options.cache):
+            status = int(options.command(options))
         # What is still to be printed may meet a reader that has gone.
         sys.stdout.flush()
     except EdacError as error:

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import stored
 
-from edac_core import __version__, cli
+from edac_core import __version__, cli, locations
 from edac_core.cli import main
 from edac_core.locations import PROJECT, SHIPPED
 from edac_core.measure.latency import Latency
@@ -440,6 +440,14 @@ def test_data_list_names_the_data_sets(capsys):
     assert {"covid19-cough", "folder", "synthetic"} <= set(
         json.loads(capsys.readouterr().out)["datasets"]
     )
+
+
+def test_generated_recordings_are_written_to_the_cache_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDAC_CACHE_DIR", str(tmp_path / "other"))
+    assert main(["data", "audit", "synthetic", "--cache", str(tmp_path / "named"), "--quiet"]) == 0
+    assert list((tmp_path / "named" / "synthetic").rglob("*.flac"))
+    assert not (tmp_path / "other").exists()
+    assert locations.local_cache() == (tmp_path / "other").resolve()
 
 
 def test_data_audit_counts_verdicts(tmp_path, capsys):

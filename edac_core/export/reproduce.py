@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edac_core.compress import SCHEDULES
-from edac_core.compress.methods import parse_recipe, write_recipe
+from edac_core.compress.methods import method_name, parse_recipe, takes_levels, write_recipe
 from edac_core.studies import BASELINE, method_of
 from edac_core.studies.plan import LONGEST_NAME, toml_line
 
@@ -55,18 +55,33 @@ def _compression(table: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
         return nothing
     if method in table.get("recipes", {}):
         return {**nothing, "recipes": {method: table["recipes"][method]}}
-    of_magnitude = "schedules" if method in SCHEDULES else "methods"
-    levels = _levels(table, config) if config["sparsity"] else []
-    return {**nothing, of_magnitude: [method], "sparsities": levels}
+    kind, entry, levels = _origin(table, config)
+    return {**nothing, kind: [entry], "sparsities": levels}
 
 
-def _levels(table: Mapping[str, Any], config: Mapping[str, Any]) -> list[float]:
-    """Return the level, and before it those whose weights it goes on from."""
-    levels = list(table.get("sparsities", []))
-    level = next((one for one in levels if _is_of(one, config)), _own_level(config))
-    if table.get("start") == "previous" and level in levels:
-        return levels[: levels.index(level) + 1]
-    return [level]
+def _origin(table: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[str, str, list[float]]:
+    """Find the entry of a plan that a job comes of, which list it stands in, and at which levels.
+
+    The level is the job's; before it stand those whose weights it goes on from. A study may have
+    jobs that its plan does not name any more: they are written as their method says.
+    """
+    goes_on = config.get("start") == "previous"
+    method, levels = method_of(config), list(table.get("sparsities", []))
+    for kind, entry in _entries(table, ("schedules",) if goes_on else ("methods", "schedules")):
+        if method_name(entry) != method:
+            continue
+        for place, level in enumerate(levels if takes_levels(entry) else [None]):
+            if _is_of(entry, level, config):
+                before = levels[:place] if goes_on else []
+                return kind, entry, [*before, level] if level is not None else []
+    kind = "schedules" if method in SCHEDULES else "methods"
+    return kind, method, [_own_level(config)] if config["sparsity"] else []
+
+
+def _entries(table: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for kind in kinds:
+        for entry in table.get(kind, []):
+            yield kind, entry
 
 
 def _own_level(config: Mapping[str, Any]) -> float:
@@ -76,12 +91,11 @@ def _own_level(config: Mapping[str, Any]) -> float:
     return removed[0] if len(removed) == 1 else float(config["sparsity"])
 
 
-def _is_of(level: float, config: Mapping[str, Any]) -> bool:
-    """Whether a level of a plan is a job's, whose sparsity is of all its steps and rounded."""
-    if "recipe" not in config:
-        return math.isclose(level, config["sparsity"], abs_tol=1e-11)
-    steps = parse_recipe(method_of(config), sparsity=level)
-    return write_recipe(steps) == str(config["recipe"])
+def _is_of(entry: str, level: float | None, config: Mapping[str, Any]) -> bool:
+    """Whether an entry of a plan makes a job at a level; jobs of before have no recipe."""
+    if "recipe" in config:
+        return write_recipe(parse_recipe(entry, sparsity=level)) == str(config["recipe"])
+    return level is not None and math.isclose(level, config["sparsity"], abs_tol=1e-11)
 
 
 def to_toml(plan: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from edac_core.studies.select import summarise
 from edac_core.studies.store import Store
 from edac_core.studies.targets import AUC_DROP, TARGETS, nearest
 
-MOST_BYTES = 45e6
+MOST_BYTES = 60e6
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +120,11 @@ def test_shipped_files_give_the_stored_scores_to_the_real_recordings(store, vari
 
 @pytest.mark.parametrize(
     ("name", "files"),
-    [("cnn-smaller", True), ("cnn-lstm-smaller", False), ("dense-smaller", False)],
-)
+    [
+        ("cnn-smaller", True), ("cnn-lstm-smaller", False), ("dense-smaller", False),
+        ("cnn-methods", False),
+    ],
+)  # fmt: skip
 def test_the_studies_of_other_methods_are_their_plans_run_to_the_end(store, name, files):
     plan = load_plan(PROJECT / "plans" / f"{name}.toml")
     study = store.studies().set_index("name").loc[name]

@@ -168,7 +168,9 @@ def _curves(
     ours = _network.curves(precision=precision)
     published = published_curve(_network.model, method, precision)
     charts = [
-        curves.sparsity_curves(ours, published, quantity=quantity, precision=precision)
+        curves.sparsity_curves(
+            ours, published, quantity=quantity, precision=precision, chosen=method
+        )
         for quantity in QUANTITIES
     ]
     return tuple(

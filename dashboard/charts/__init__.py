@@ -27,13 +27,32 @@ GLYPHS = {
     "circle-open": "○",
     "square": "■",
     "diamond": "◆",
+    "diamond-tall": "♦",
+    "triangle-up": "▲",
+    "triangle-down": "▼",
+    "triangle-left": "◀",
+    "triangle-right": "▶",
+    "star": "★",
+    "hexagram": "✶",
+    "pentagon": "⬟",
+    "hexagon": "⬢",
+    "hexagon2": "⬣",
+    "cross": "✚",
+    "x": "✖",
+    "hourglass": "⧗",
+    "bowtie": "⧓",
     "solid": "━━",
     "6px,4px": "╍╍",
     "2px,3px": "┈○┈",
 }
 """How a legend writes Plotly's shapes and dashes."""
 
-_OTHER = "▲"
+_OTHER = "╍╍"  # Of many patterns of dashes, none can be told from another in a line of text.
+LEGEND_CHARACTERS = 60
+"""What a line of a legend has room for on a phone."""
+LEGEND_LINE = 16
+"""Pixels a line of a legend is high."""
+
 _KILO, _MEGA = 1e3, 1e6
 _HOVER_WIDTH = 46
 _BAND_OPACITY = "24"  # As the last digits of a colour.
@@ -68,14 +87,26 @@ class Quantity:
 
 
 def legend(entries: Iterable[Entry]) -> str:
-    """Return a line of text that tells what colours, shapes and dashes mean.
+    """Return lines of text that tell what colours, shapes and dashes mean.
 
     Plotly's own legends take their room from the plot, more or less of it by the chart's width.
     """
-    return "    ".join(
-        f'<span style="color:{entry.colour}">{GLYPHS.get(entry.look, _OTHER)}</span> {entry.name}'
-        for entry in entries
-    )
+    lines, room = [""], LEGEND_CHARACTERS
+    for entry in entries:
+        glyph = GLYPHS.get(entry.look, _OTHER)
+        length = len(f"{glyph} {entry.name}")
+        if lines[-1] and length > room:
+            lines, room = [*lines, ""], LEGEND_CHARACTERS
+        gap = "    " if lines[-1] else ""
+        lines[-1] += f'{gap}<span style="color:{entry.colour}">{glyph}</span> {entry.name}'
+        room -= len(gap) + length
+    return "<br>".join(lines)
+
+
+def with_room(margin: Mapping[str, int], legend: str, *, lines: int) -> dict[str, int]:
+    """Return a margin that has room above for a legend, where it had it for some lines."""
+    further = max(0, legend.count("<br>") + 1 - lines)
+    return {**margin, "t": margin["t"] + further * LEGEND_LINE}
 
 
 def empty_figure(

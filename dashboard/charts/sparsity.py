@@ -27,13 +27,18 @@ from dashboard.charts import (
     ring,
     size_axis,
     value_axis,
+    with_room,
 )
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, method_look, precision_look
+from edac_core.compress import SCHEDULES
 from edac_core.papers import MEBIBYTE
 
 MOST_LABELS, MOST_MARKS = 9, 60
 MOST_LEVELS = 200
 """Of more levels, neighbours are drawn as one point, their mean."""
+
+MOST_METHODS = 4
+"""Of more, the chosen one and magnitude pruning are drawn: lines could not be told apart."""
 
 _SAME = 1e-9
 _FEWEST_OF_A_CURVE = 3
@@ -68,7 +73,7 @@ class SparsityCurves:
     deviation over the runs; NaN for the paper) and sentence; where there are very many levels,
     `together` neighbouring ones are one point. `curves` are the figures it was made of. `paper`
     is the paper that published figures of this network, of this quantity or another; empty if
-    none did.
+    none did. `of` is how many methods there are, of which these are some.
     """
 
     quantity: Quantity
@@ -78,6 +83,7 @@ class SparsityCurves:
     paper: str
     curves: Mapping[str, pd.DataFrame]
     together: int
+    of: int
 
     @property
     def paper_has_curve(self) -> bool:
@@ -113,6 +119,7 @@ def sparsity_curves(
     *,
     quantity: Quantity,
     precision: str,
+    chosen: str = "",
 ) -> SparsityCurves:
     """Prepare a chart.
 
@@ -124,7 +131,13 @@ def sparsity_curves(
         A paper's figures, as `edac_core.papers.published_curve` returns them.
     quantity : Quantity
     precision : str
+    chosen : str, optional
+        The method whose curve is shown however many there are.
     """
+    of = len(curves)
+    if of > MOST_METHODS:
+        kept = {name: curves[name] for name in curves if name in {chosen, *SCHEDULES}}
+        curves = kept or curves
     levels = tuple(sorted({float(s) for frame in curves.values() for s in frame["sparsity"]}))
     together = math.ceil(len(levels) / MOST_LEVELS)
     ours = [
@@ -134,7 +147,7 @@ def sparsity_curves(
     lines = pd.concat([*ours, _paper_line(published, quantity, levels)], ignore_index=True)
     lines = lines.dropna(subset="value")
     paper = paper_of(published)
-    return SparsityCurves(quantity, precision, levels, lines, paper, curves, together)
+    return SparsityCurves(quantity, precision, levels, lines, paper, curves, together, of)
 
 
 def draw_sparsity_curves(
@@ -155,6 +168,7 @@ def draw_sparsity_curves(
     lines = chart.lines
     margin = {"l": 66, "r": 12, "t": 56 if first else 26, "b": 42 if last else 22}
     names = _legend(chart) if first else ""
+    margin = with_room(margin, names, lines=1)
     figure = empty_figure(chart.quantity.question, margin=margin, legend=names, ink=ink)
     figure.update_xaxes(_levels_axis(chart.levels, title=_steps(chart) if last else ""))
     figure.update_yaxes(chart.quantity.axis([*lines["value"], *lines["low"], *lines["high"]]))
@@ -283,7 +297,8 @@ def _legend(chart: SparsityCurves) -> str:
     entries = [Entry(name, colour, method_look(name).dash) for name in names]
     if chart.paper:
         entries.append(_paper_entry(chart))
-    return legend(entries)
+    left_out = chart.of - len(chart.curves)
+    return legend(entries) + (f"    ({left_out} more to choose)" if left_out else "")
 
 
 def _paper_entry(chart: SparsityCurves) -> Entry:

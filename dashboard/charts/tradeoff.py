@@ -22,6 +22,7 @@ from dashboard.charts import (
     ring,
     size_axis,
     value_axis,
+    with_room,
 )
 from dashboard.format import UNPRUNED
 from dashboard.theme import (
@@ -127,7 +128,9 @@ def draw_tradeoff(chart: Tradeoff, *, ink: str | None = None) -> go.Figure:
         The colour of the words.
     """
     points, published = chart.points, chart.published
-    figure = empty_figure(QUESTION, margin=MARGIN, legend=_legend(chart), ink=ink)
+    names = _legend(chart)
+    margin = with_room(MARGIN, names, lines=2)
+    figure = empty_figure(QUESTION, margin=margin, legend=names, ink=ink)
     sizes = [*points["zip_bytes"], *published["zip_bytes"]]
     aucs = [*points["low"], *points["high"], *published["auc"]]
     figure.update_xaxes(size_axis(sizes, title="Zip size (log scale)", most=6))

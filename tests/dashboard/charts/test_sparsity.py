@@ -237,3 +237,23 @@ def test_without_published_figures_no_paper_is_named():
     chart = dense(AUC, published_curve("mine", "polynomial", "int8"))
     assert chart.paper == ""
     assert "○" not in draw_sparsity_curves(chart, first=True).layout.title.subtitle.text
+
+
+def test_of_many_methods_the_chosen_one_and_magnitude_pruning_are_drawn():
+    names = [*(f"method-{number}" for number in range(6)), "polynomial"]
+    many = dict.fromkeys(names, curve_of(LEVELS, start=9.0))
+    chart = sparsity_curves(many, PUBLISHED, quantity=AUC, precision="int8", chosen="method-3")
+    assert set(chart.curves) == {"method-3", "polynomial"}
+    figure = draw_sparsity_curves(chart, first=True)
+    assert "5 more to choose" in figure.layout.title.subtitle.text
+
+
+def test_a_long_legend_is_of_several_lines_that_have_room():
+    names = [f"a-rather-long-method-{number}" for number in range(4)]
+    chart = sparsity_curves(
+        dict.fromkeys(names, curve_of(LEVELS, start=9.0)),
+        PUBLISHED, quantity=AUC, precision="int8",
+    )  # fmt: skip
+    figure = draw_sparsity_curves(chart, first=True)
+    assert figure.layout.title.subtitle.text.count("<br>") >= 1
+    assert figure.layout.margin.t > draw_sparsity_curves(chart_of(AUC), first=True).layout.margin.t

@@ -103,7 +103,6 @@ def table(parts: Sequence[Part]) -> pd.DataFrame:
             "Time a job": [_seconds(part) for part in parts],
             "Epochs": [_epochs(part) for part in parts],
             "Finished": [part.known for part in parts],
-            "Measured": [part.measurements for part in parts],
         }
     )
 

@@ -35,8 +35,15 @@ def main() -> int:
 
 def changed_files(folder: Path) -> Iterator[str]:
     """Compare every file with its SHA-256."""
-    for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines():
-        digest, name = line.split(maxsplit=1)
+    try:
+        lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    named = [(digest, name) for digest, _, name in (line.partition("  ") for line in lines)]
+    if not {"model.tflite", "golden.npz"} <= {name for _, name in named}:
+        yield "SHA256SUMS is missing or damaged: unpack the bundle again."
+        return
+    for digest, name in named:
         file = folder / name
         if not file.is_file():
             yield f"{name} is missing: unpack the bundle again."

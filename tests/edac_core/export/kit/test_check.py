@@ -80,6 +80,16 @@ def test_it_names_every_file_of_which_a_byte_changed_or_that_is_missing(folder):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe", b"no digests\n", b"  \n"])
+def test_it_does_not_pass_without_digests(folder, damage):
+    (folder / "SHA256SUMS").unlink()
+    if damage is not None:
+        (folder / "SHA256SUMS").write_bytes(damage)
+    status, output = check(folder)
+    assert status == 1
+    assert output.startswith("SHA256SUMS is missing or damaged: unpack the bundle again.\n")
+
+
 def golden(folder):
     with np.load(folder / "golden.npz", allow_pickle=False) as arrays:
         return dict(arrays)

@@ -1,4 +1,4 @@
-"""The command line: ``edac run | search | sensitivity | status | table | export | data | cache``.
+"""The command line: ``edac run | search | sensitivity | status | table | export | ...``.
 
 It is also ``python -m edac_core``.
 """
@@ -63,6 +63,12 @@ _EXPORT_HELP = (
     "golden inputs, a script that checks them, all figures, a model card and how to make it again."
 )
 
+_RERUN_HELP = (
+    "Train and convert a variant again as its study's plan says, with what it starts from, and say "
+    "whether it came out the same: bit-equal, which takes the same libraries, code and kind of "
+    "processor; or with an AUC at most 0.02 and sizes at most 5 % apart; or different, which is "
+    "exit status 1. What was computed is kept in the cache's folder reruns."
+)
 _CHECK_HELP = (
     "Look over every file of the cache and of what was shipped: digests, checksums, SQLite's own "
     "checks, figures against the scores they come of. Exit status 1 if anything is amiss. --repair "
@@ -330,6 +336,30 @@ def _export_bundle(store: Store, chosen: dict[str, Any], options: argparse.Names
     return 0
 
 
+def _rerun(options: argparse.Namespace) -> int:
+    from edac_core.rerun import DIFFERENT, FOLDER, rerun  # noqa: PLC0415 - as for run
+
+    store = _store_of(options.study, options.cache)
+    chosen = _chosen_variant(store.variants(options.study), options)
+    with (
+        _termination_interrupts(),
+        libraries_write_to(options.cache / FOLDER / LOG_FILE) as screen,
+        reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
+    ):
+        found = rerun(
+            store,
+            study=options.study,
+            variant=chosen,
+            cache=options.cache,
+            path=options.path,
+            anew=options.anew,
+            workers=options.workers,
+            listener=listener,
+        )
+    _say(found.to_dict(), found.describe(), options)
+    return int(found.verdict == DIFFERENT)
+
+
 def _bundle(store: Store, study: str, variant: str) -> bytes:
     """Make a bundle apart: a store may come from anywhere, and with it what LiteRT loads."""
     workers = Workers(processes=1, memory=_BUNDLE_MEMORY)
@@ -574,12 +604,15 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("study")
     export.add_argument("--output", type=Path, required=True, help="a .zip gets a bundle")
     export.add_argument("--bundle", action="store_true", help="a bundle, whatever the file's name")
-    export.add_argument("--model", default="cnn")
-    export.add_argument("--method", help="polynomial if not given; none is the baseline")
-    export.add_argument("--sparsity", type=float, help="a fraction; without it, the baseline")
-    export.add_argument("--precision", required=True)
-    export.add_argument("--split-seed", type=int)
-    export.add_argument("--training-seed", type=int)
+    _add_choice_of_variant(export)
+
+    again = _command(commands, "rerun", _rerun, "make a variant again and compare the two")
+    again.description = _RERUN_HELP
+    again.add_argument("study")
+    _add_choice_of_variant(again)
+    again.add_argument("--path", help="where the recordings are, if not in the data folder")
+    again.add_argument("--anew", action="store_true", help="forget what an earlier rerun made")
+    again.add_argument("--workers", type=_positive, help="worker processes (default: one a core)")
 
     data = commands.add_parser("data", help="list, audit or download data sets")
     actions = data.add_subparsers(required=True, metavar="ACTION")
@@ -593,6 +626,15 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("--path", type=Path, help=path)
     _add_cache(commands)
     return parser
+
+
+def _add_choice_of_variant(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="cnn")
+    parser.add_argument("--method", help="polynomial if not given; none is the baseline")
+    parser.add_argument("--sparsity", type=float, help="a fraction; without it, the baseline")
+    parser.add_argument("--precision", required=True)
+    parser.add_argument("--split-seed", type=int)
+    parser.add_argument("--training-seed", type=int)
 
 
 def _add_cache(commands: Any) -> None:

@@ -35,3 +35,8 @@ class ApartError(EdacError):
 
 class ClusterError(EdacError):
     """A Dask cluster cannot be reached, or cannot do a run's jobs."""
+
+
+def one_sentence(error: Exception) -> str:
+    """Return what a library complains of on one line that ends with a full stop."""
+    return f"{' '.join(str(error).split()).rstrip('. ')}."

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edac_core.errors import ModelError
+from edac_core.errors import ModelError, one_sentence
 from edac_core.models.backend import keras, tf
 from edac_core.models.examples import Examples, Features
 from edac_core.models.layers import Apart
@@ -118,7 +118,7 @@ def convert_quantized(model: Any) -> bytes:
             return bytes(converter.convert())
     except Exception as error:
         raise ModelError(
-            f"TensorFlow cannot convert {model.name!r}, trained for int8: {error}."
+            f"TensorFlow cannot convert {model.name!r}, trained for int8: {one_sentence(error)}"
         ) from error
 
 

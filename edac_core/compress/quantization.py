@@ -18,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edac_core.compress import PRECISIONS, REFERENCE_PRECISION
 from edac_core.compress.blocks import fill_blocks, refuse_partial_blocks
-from edac_core.errors import ModelError, PlanError
+from edac_core.errors import ModelError, PlanError, one_sentence
 from edac_core.models.backend import tf
 
 FloatArray = npt.NDArray[np.float32]
@@ -64,14 +64,13 @@ def convert(
     try:
         if precision == "int4_weights":
             return _with_int4_weights(_converted(model, _as_float32))
-        if sparse:
-            return _sparsely(model)
-        return _converted(model, _configuration(precision, representative))
+        configure = _configuration(precision, representative)
+        return _sparsely(model, configure) if sparse else _converted(model, configure)
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(
-            f"TensorFlow cannot convert {model.name!r} to {precision}: {error}."
+            f"TensorFlow cannot convert {model.name!r} to {precision}: {one_sentence(error)}"
         ) from error
 
 
@@ -88,10 +87,10 @@ def _refuse_impossible(precision: str, representative: FloatArray | None, *, spa
     if precision not in PRECISIONS:
         known = ", ".join(PRECISIONS)
         raise PlanError(f"There is no precision {precision!r}; choose one of: {known}.")
-    if sparse and precision != REFERENCE_PRECISION:
+    if sparse and precision in _NEVER_SPARSE:
         raise PlanError(
-            f"A sparse file cannot be {precision}: LiteRT loads such files and computes wrong "
-            f"results; choose {REFERENCE_PRECISION}."
+            f"A sparse file cannot be {precision}: {_NEVER_SPARSE[precision]}; choose "
+            f"{REFERENCE_PRECISION}."
         )
     if precision in _CALIBRATED and (representative is None or not len(representative)):
         raise PlanError(
@@ -145,11 +144,13 @@ def _as_int8(converter: Any) -> None:
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001
 
 
-def _sparsely(model: Any) -> bytes:
-    def configure(converter: Any) -> None:
-        converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+def _sparsely(model: Any, configure: Callable[[Any], None]) -> bytes:
+    def configure_sparsely(converter: Any) -> None:
+        configure(converter)
+        sparsity = tf.lite.Optimize.EXPERIMENTAL_SPARSITY
+        converter.optimizations = [*(converter.optimizations or ()), sparsity]
 
-    converted = _converted(fill_blocks(model), configure)
+    converted = _converted(fill_blocks(model), configure_sparsely)
     refuse_partial_blocks(converted)
     return converted
 
@@ -177,6 +178,14 @@ def _with_buffers_inside(model: bytes) -> bytes:
     builder.Finish(root.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
+
+_NEVER_SPARSE = {
+    "float16": "LiteRT loads such files and computes NaN",
+    "int8": "LiteRT cannot load such files, or loads them and computes wrong results",
+    "int8_full": "LiteRT cannot load such files, or loads them and computes wrong results",
+    "int4_weights": "ai-edge-quantizer does not read sparse matrices",
+}
+"""As seen with LiteRT 2.3.0 and ai-edge-quantizer 0.10.0."""
 
 _CONFIGURE: dict[str, Callable[[Any], None]] = {
     "float32": _as_float32,

@@ -7,7 +7,7 @@ import tiny
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from edac_core.compress import DEFAULT_PRECISIONS, PRECISIONS
+from edac_core.compress import DEFAULT_PRECISIONS, PRECISIONS, quantization
 from edac_core.compress.pruning import BLOCK_SIZE, magnitude_mask
 from edac_core.compress.quantization import convert, drop_negative_zeros
 from edac_core.errors import ModelError, PlanError
@@ -151,10 +151,34 @@ def test_a_sparse_matrix_that_litert_would_misread_is_refused():
         convert(model, "float32", sparse=True)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS[1:])
-def test_only_float32_can_be_sparse(network, precision):
-    with pytest.raises(PlanError, match=f"sparse file cannot be {precision}: LiteRT loads such"):
+@pytest.mark.parametrize("precision", sorted({*PRECISIONS} - {"float32", "int16x8"}))
+def test_what_nobody_reads_right_cannot_be_sparse(network, precision):
+    with pytest.raises(PlanError, match=f"sparse file cannot be {precision}: .*; choose float32"):
         convert(network, precision, representative=tiny.examples().features, sparse=True)
+
+
+def test_a_sparse_int16x8_file_is_smaller_and_scores_as_the_dense_one():
+    model, features = wide()
+    sparse, dense = (
+        convert(model, "int16x8", representative=features, sparse=is_sparse)
+        for is_sparse in (True, False)
+    )
+    assert len(sparse) < 0.6 * len(dense)
+    found, expected = (Variant(file).score(features) for file in (sparse, dense))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_litert_still_does_not_read_other_sparse_files_right(monkeypatch, precision):
+    """Once it does, they need not be refused any more."""
+    model, features = wide()
+    monkeypatch.setattr(quantization, "_NEVER_SPARSE", {})
+    try:
+        scores = Variant(convert(model, precision, sparse=True)).score(features)
+    except ModelError:
+        return
+    expected = model.predict(features, verbose=0)[:, 0]
+    assert not np.allclose(scores, expected, atol=0.02)
 
 
 @pytest.mark.parametrize("precision", ["int8_full", "int16x8"])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import address, choices, frame, margin, pickers, theme
 from dashboard import format as write
-from dashboard.charts import CONFIG, tradeoff
+from dashboard.charts import CONFIG, Drawn, tradeoff
 from dashboard.charts import sparsity as curves
 from dashboard.charts.sparsity import SparsityCurves
 from dashboard.charts.tradeoff import Tradeoff
@@ -110,11 +110,9 @@ def draw_tradeoff_panel(network: Network, row: pd.Series, beside: pd.Series | No
     )  # fmt: skip
     summary = network.summary
     pinned_label = None if beside is None else beside.name
-    chosen, thin = (
-        tradeoff.points_of(summary[summary.index == label]) for label in (row.name, pinned_label)
-    )
+    chosen, thin = (chart.point(summary, label) for label in (row.name, pinned_label))
     st.plotly_chart(
-        tradeoff.mark_variants(figure, chosen, thin),
+        Drawn(tradeoff.mark_variants(figure, chosen, thin)),
         height=TRADEOFF_HEIGHT, key=TRADEOFF, config=CONFIG,
         on_select=lambda: choose_clicked(network), selection_mode="points",
         alt=f"AUC against zip size of every variant of {network.study.title_of(network.model)}",
@@ -135,7 +133,7 @@ def draw_curve_panels(network: Network, *, method: str, precision: str, sparsity
         quantity = chart.quantity
         beside = f", beside what {chart.paper} published" if chart.paper_is_shown else ""
         st.plotly_chart(
-            curves.mark_level(figure, chart.point(method=method, sparsity=sparsity)),
+            Drawn(curves.mark_level(figure, chart.point(method=method, sparsity=sparsity))),
             height=height, key=quantity.column, config=CONFIG,
             alt=f"{quantity.question} {precision}, by method{beside}",
         )  # fmt: skip

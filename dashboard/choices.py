@@ -112,7 +112,10 @@ class Network:
 
     def levels(self, *, method: str, precision: str) -> list[float]:
         """Return the sparsities of one method, from 0 (the baseline) on."""
-        return [float(level) for level in self._curve(method, precision)["sparsity"]]
+        if (method, precision) not in self._levels:
+            found = self._curve(method, precision)["sparsity"]
+            self._levels[method, precision] = [float(level) for level in found]
+        return self._levels[method, precision]
 
     def curves(self, *, precision: str) -> dict[str, pd.DataFrame]:
         """Return the rows of each method by sparsity, from the baseline on."""
@@ -120,10 +123,13 @@ class Network:
 
     def row(self, *, method: str, sparsity: float, precision: str) -> pd.Series:
         """Return the row of one variant; where a method has none at 0, that is the baseline."""
-        own = self._rows(method=method, sparsity=sparsity, precision=precision)
-        if not len(own):
-            own = self._rows(method=BASELINE, sparsity=sparsity, precision=precision)
-        return own.iloc[0]
+        wanted = method, sparsity, precision
+        if wanted not in self._found:
+            own = self._rows(method=method, sparsity=sparsity, precision=precision)
+            if not len(own):
+                own = self._rows(method=BASELINE, sparsity=sparsity, precision=precision)
+            self._found[wanted] = own.iloc[0]
+        return self._found[wanted]
 
     def labelled(self, label: int) -> pd.Series:
         """Return the row of the summary that has a label."""
@@ -160,9 +166,12 @@ class Network:
 
     def present_files(self, row: pd.Series) -> dict[str, str]:
         """Return the digests of a row's files that are in the store, by the number of the run."""
-        files = self.files(row).set_index(["split_seed", "training_seed"])
-        here = files.loc[files["has_model"], "sha256"].to_dict()
-        return {str(n): here[run] for n, run in enumerate(self.runs, start=1) if run in here}
+        if row.name not in self._present:
+            files = self.files(row).set_index(["split_seed", "training_seed"])
+            here = files.loc[files["has_model"], "sha256"].to_dict()
+            numbered = enumerate(self.runs, start=1)
+            self._present[row.name] = {str(n): here[run] for n, run in numbered if run in here}
+        return self._present[row.name]
 
     def groups(self, row: pd.Series) -> pd.DataFrame:
         """Return the AUC within each source of the variant in a row; raises as `files` does."""
@@ -171,6 +180,21 @@ class Network:
     @functools.cached_property
     def _files(self) -> dict[Hashable, pd.DataFrame]:
         """What was read of rows, by their labels: a page asks several times for the same."""
+        return {}
+
+    @functools.cached_property
+    def _present(self) -> dict[Hashable, dict[str, str]]:
+        """What `present_files` found, by the rows' labels."""
+        return {}
+
+    @functools.cached_property
+    def _found(self) -> dict[tuple[str, float, str], pd.Series]:
+        """What `row` found."""
+        return {}
+
+    @functools.cached_property
+    def _levels(self) -> dict[tuple[str, str], list[float]]:
+        """What `levels` found: a page asks at every move of its slider."""
         return {}
 
     @functools.cached_property

@@ -66,7 +66,18 @@ def pick_network(study: Study) -> Network | None:
         ])  # fmt: skip
         return None
     model = _picker(MODEL, "Model", models, write=study.title_of)
-    return Network(study, figures, model)
+    network = Network(study, figures, model)
+    return _shared(network, network.key)
+
+
+# What one session's network has read and computed serves all others. Not for ever: files may be
+# deleted from a store that is otherwise as it was.
+@st.cache_resource(max_entries=16, ttl=300, show_spinner=False)
+def _shared(
+    _network: Network,
+    key: object,  # noqa: ARG001 - for the cache
+) -> Network:
+    return _network
 
 
 def pick_rest(network: Network) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.basedatatypes import BaseFigure
 
 from dashboard.theme import CHOSEN_COLOUR
 
@@ -150,6 +151,26 @@ def empty_figure(
         words = {"tickfont_color": ink, "title_font_color": ink}
         figure.update_xaxes(words).update_yaxes(words)
     return figure
+
+
+class Drawn(BaseFigure):  # type: ignore[misc]
+    """The plain form of a figure, for Streamlit to take as it is.
+
+    Of a plain form Streamlit would build a figure anew, which looks at every property: a quarter
+    of what a move of the slider costs. They were looked at when the figure was drawn.
+
+    Parameters
+    ----------
+    plain
+        As `marked` returns it.
+    """
+
+    def __init__(self, plain: Mapping[str, Any]) -> None:
+        self._plain = dict(plain)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain form, which is not to be changed."""
+        return self._plain
 
 
 def marked(

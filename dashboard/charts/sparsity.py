@@ -85,12 +85,12 @@ class SparsityCurves:
     together: int
     of: int
 
-    @property
+    @functools.cached_property
     def paper_has_curve(self) -> bool:
         """Whether the paper published enough levels to join them: two far apart are no curve."""
         return len(self.series(self.paper)) >= _FEWEST_OF_A_CURVE
 
-    @property
+    @functools.cached_property
     def paper_is_shown(self) -> bool:
         """Whether the paper published this quantity."""
         return not self.series(self.paper).empty

@@ -70,6 +70,14 @@ class Tradeoff:
         """The points that nothing beats, by size."""
         return self.points[self.points["on_front"]].sort_values("zip_bytes", ignore_index=True)
 
+    def point(self, summary: pd.DataFrame, label: Hashable) -> pd.DataFrame:
+        """Return the point of a row of the summary, shown or not; none if there is no such row."""
+        if label in self.points.index:
+            return self.points.loc[[label]]
+        if label not in summary.index:
+            return self.points.iloc[:0]
+        return points_of(summary.loc[[label]])
+
     @property
     def aggregated(self) -> bool:
         """Whether there are variants that are not shown."""

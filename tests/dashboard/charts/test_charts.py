@@ -1,8 +1,12 @@
+import json
 import math
 
+import plotly.graph_objects as go
+import plotly.io
+import plotly.tools
 import pytest
 
-from dashboard.charts import empty_figure, hover_texts, marked, size_axis, value_axis
+from dashboard.charts import Drawn, empty_figure, hover_texts, marked, size_axis, value_axis
 
 
 def marks_within(axis):
@@ -67,3 +71,15 @@ def test_marking_leaves_the_figure_alone():
     assert not figure["data"]
     assert "shapes" not in figure["layout"]
     assert marks["layout"]["title"] is figure["layout"]["title"]
+
+
+def test_what_is_drawn_reaches_the_browser_as_it_is(monkeypatch):
+    """Streamlit takes it without building a figure of it, and writes what it would of one."""
+    plain = marked({"data": [], "layout": {"title": {"text": "Why?"}}}, [
+        {"type": "scatter", "x": [1, 2], "y": [3, 4], "customdata": ["a", "b"]}
+    ])  # fmt: skip
+    whole = go.Figure(plain)
+    monkeypatch.setattr(go.Figure, "__init__", None)
+    taken = plotly.tools.return_figure_from_figure_or_data(Drawn(plain), validate_figure=True)
+    assert json.loads(plotly.io.to_json(taken, validate=False)) == plain
+    assert json.loads(plotly.io.to_json(whole)) | {"layout": None} == plain | {"layout": None}

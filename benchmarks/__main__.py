@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import features, level, memory, page, scoring, targets, training
+from benchmarks import features, level, memory, packing, page, scoring, targets, training
 from edac_core.datasets import open_dataset
 from edac_core.errors import DataError
 from edac_core.locations import PROJECT, local_cache
@@ -36,6 +36,7 @@ _TABLES = {
     "features": features.table,
     "memory": memory.table,
     "page": page.table,
+    "packing": packing.table,
     "targets": targets.table,
 }
 
@@ -117,6 +118,7 @@ def _stages(options: argparse.Namespace, console: Console) -> dict[str, Stage]:
         "features": lambda: with_data(features.measure(usable(), runs=runs, say=say)),
         "memory": lambda: memory.measure(runs=runs, say=say),
         "page": lambda: page.measure(runs=runs, say=say),
+        "packing": lambda: packing.measure(say=say),
         "targets": lambda: targets.measure(runs=runs, say=say),
     }
 

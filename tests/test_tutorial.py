@@ -15,7 +15,7 @@ from edac_core.studies.plan import parse_plan
 
 PAGE = (PROJECT / "docs" / "tutorial.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(sh|toml)\n(.*?)```", PAGE, re.DOTALL)
-COMMANDS = [text.strip() for kind, text in BLOCKS if kind == "sh"]
+COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.strip().splitlines()]
 PLAN = next(text for kind, text in BLOCKS if kind == "toml")
 
 

@@ -6,7 +6,7 @@ PORT ?= 8501
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: app test soak lint types bench screenshots clean
+.PHONY: app test soak lint types bench screenshots reference docs clean
 
 app: $(INSTALLED)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -15,7 +15,7 @@ test: $(INSTALLED_DEV) lint types
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 soak: $(INSTALLED_DEV)
-	timeout 3600 $(BIN)/python -m pytest -m nightly
+	timeout 7200 $(BIN)/python -m pytest -m nightly
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
@@ -29,6 +29,12 @@ bench: $(INSTALLED_DEV)
 
 screenshots: $(INSTALLED_DEV)
 	$(BIN)/python -m tools.screenshots
+
+reference: $(INSTALLED_DEV)
+	$(BIN)/python -m tools.reference
+
+docs: $(INSTALLED_DEV)
+	$(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache bench-results

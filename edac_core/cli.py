@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is success, 1 a study some of whose jobs failed, 2 a mistake that one sentence on standard
     error explains, 130 an interruption.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         with caching_in(options.cache):
             status = int(options.command(options))
@@ -552,7 +552,8 @@ def _say(facts: dict[str, Any], sentence: str, options: argparse.Namespace) -> N
         print(sentence)  # noqa: T201 - a command line prints
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line, which the reference in the documentation is made of."""
     parser = argparse.ArgumentParser(
         prog="edac", description="Find the smallest cough classifier you can still trust."
     )

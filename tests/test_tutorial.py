@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edac_core.cli import _parser
+from edac_core.cli import make_parser
 from edac_core.locations import PROJECT
 from edac_core.studies.plan import parse_plan
 
@@ -60,7 +60,7 @@ def test_the_tutorial_does_what_it_says(said):
 @pytest.mark.parametrize("command", [line for line in COMMANDS if "bin/edac" in line])
 def test_the_command_line_takes_what_the_page_says(command):
     _, *words = shlex.split(command)
-    assert _parser().parse_args(words).command
+    assert make_parser().parse_args(words).command
 
 
 def test_the_page_has_a_plan_that_is_taken():

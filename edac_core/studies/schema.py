@@ -49,6 +49,11 @@ _STEPS = (
 )
 
 
+def script() -> str:
+    """Return the statements that make a new store's tables."""
+    return _NEW.read_text("utf-8")
+
+
 def has_table(database: sqlite3.Connection, name: str) -> bool:
     """Say whether a database has a table."""
     found = database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
@@ -81,7 +86,7 @@ def bring_up_to_date(database: sqlite3.Connection) -> None:
     with database:
         database.execute("BEGIN IMMEDIATE")
         found = version_of(database)
-        scripts = (_NEW.read_text("utf-8"),) if found == 0 else _STEPS[found - 1 :]
+        scripts = (script(),) if found == 0 else _STEPS[found - 1 :]
         for statement in _statements("".join(scripts)):
             database.execute(statement)
         database.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (str(VERSION),))

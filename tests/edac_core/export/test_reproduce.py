@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edac_core.cli import _parser
+from edac_core.cli import make_parser
 from edac_core.export.reproduce import export_command, narrowed, to_toml
 from edac_core.locations import PROJECT
 from edac_core.studies.jobs import expand
@@ -81,7 +81,7 @@ def test_the_command_line_takes_the_command(method, sparsity):
     row = {"model": "my net", "method": method, "sparsity": sparsity, "precision": "int8",
            "split_seed": 3, "training_seed": 1234}  # fmt: skip
     _, *words = shlex.split(export_command("cnn", row, output="x.zip"))
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     assert (options.study, options.model, options.method) == ("cnn", "my net", method)
     assert (options.sparsity, options.split_seed, options.training_seed) == (sparsity, 3, 1234)
     assert options.output.name == "x.zip"

@@ -1,0 +1,41 @@
+"""The documentation as a reader meets it: it builds, and its commands are commands."""
+
+import re
+import shlex
+
+import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+
+from edac_core.cli import make_parser
+from edac_core.locations import PROJECT
+from edac_core.studies.plan import load_plan
+
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+COMMANDS = {
+    (page.relative_to(PROJECT).as_posix(), line.partition("  #")[0].strip())
+    for page in PAGES
+    for block in re.findall(r"```(?:sh|bash)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+    if re.match(r"\s*(\.venv/bin/)?edac ", line)
+}
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    build(load_config(str(PROJECT / "mkdocs.yml"), site_dir=str(tmp_path), strict=True))
+    for page in ("index", "tutorial", "reference/cli", "sizes"):
+        assert list(tmp_path.glob(f"{page}.html")) or (tmp_path / page / "index.html").is_file()
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(COMMANDS))
+def test_a_command_of_the_documentation_is_one(page, command):
+    _, *words = shlex.split(command)
+    options = make_parser().parse_args(words)
+    assert options.command
+    plan = getattr(options, "plan", None)
+    if plan is not None and plan.parts[0] == "plans":
+        load_plan(PROJECT / plan)
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) > 15

@@ -1,0 +1,133 @@
+"""Write the reference pages from the code: ``make reference``.
+
+What they say of commands, plans and stores is read from the parser, the dataclasses and the
+schema, so that it stays true; a test compares the pages with what this would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from edac_core.cli import make_parser
+from edac_core.locations import PROJECT
+from edac_core.studies import schema
+from edac_core.studies.plan import Compression, Data, Plan, Training
+
+FOLDER = PROJECT / "docs" / "reference"
+
+_NOTE = "<!-- Written by tools/reference.py from the code: change that, and run make reference. -->"
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by the name of its file."""
+    return {"cli.md": _cli(), "plan.md": _plan(), "store.md": _store()}
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", _NOTE, *parts]) + "\n"
+
+
+def _cli() -> str:
+    commands = list(_commands(make_parser(), "edac"))
+    sections = [_command(name, parser) for name, parser in commands]
+    return _page(
+        "Command line",
+        "`edac COMMAND`, or `python -m edac_core COMMAND`. Exit status 0 is success, 1 a study "
+        "some of whose jobs failed or a check that found something, 2 a mistake that one sentence "
+        "explains, 130 an interruption.",
+        *sections,
+    )
+
+
+def _commands(
+    parser: argparse.ArgumentParser, name: str
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield every command that does something, by its name with those above it."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - see above
+            for word, below in action.choices.items():
+                yield from _commands(below, f"{name} {word}")
+            return
+    yield name, parser
+
+
+def _command(name: str, parser: argparse.ArgumentParser) -> str:
+    rows = [
+        f"| `{_written(action)}` | {_cell(action.help or '')} |"
+        for action in parser._actions  # noqa: SLF001 - argparse has no other way to ask
+        if action.dest != "help"
+    ]
+    said = (parser.description or "").rstrip(".")
+    parts = [f"## `{name}`", f"{said[:1].upper()}{said[1:]}."]
+    return "\n\n".join([*parts, "\n".join(["| argument | meaning |", "|---|---|", *rows])])
+
+
+def _written(action: argparse.Action) -> str:
+    name = action.option_strings[-1] if action.option_strings else action.dest.upper()
+    if action.nargs == 0:
+        return name
+    if action.choices:
+        return f"{name} {{{','.join(map(str, action.choices))}}}"
+    return f"{name} {action.metavar or action.dest.upper()}" if action.option_strings else name
+
+
+def _cell(text: str) -> str:
+    """Write a help text on a line; where a default is a path of this machine, it is left out."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _plan() -> str:
+    return _page(
+        "Plans",
+        "A study is a TOML file with some settings and three tables. What is left out has its "
+        "default; what is unknown is refused with what was probably meant.",
+        _table("Settings of the study", Plan, leave_out={"data", "training", "compression"}),
+        _table("`[data]`", Data),
+        _table("`[training]`", Training),
+        _table("`[compression]`", Compression),
+    )
+
+
+def _table(
+    title: str, kind: type[Any], *, leave_out: frozenset[str] | set[str] = frozenset()
+) -> str:
+    rows = [
+        f"| `{field.name}` | `{_cell(str(field.type))}` | {_default(field)} |"
+        for field in dataclasses.fields(kind)
+        if field.name not in leave_out
+    ]
+    return "\n\n".join([
+        f"## {title}", inspect.cleandoc(kind.__doc__ or ""),
+        "\n".join(["| setting | type | default |", "|---|---|---|", *rows]),
+    ])  # fmt: skip
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default_factory is not dataclasses.MISSING:
+        return f"`{field.default_factory()!r}`"
+    return "required" if field.default is dataclasses.MISSING else f"`{field.default!r}`"
+
+
+def _store() -> str:
+    return _page(
+        "The store",
+        f"A folder with `studies.sqlite`, of version {schema.VERSION}, and "
+        "`models/<sha256>.tflite.xz`. [Design](../design.md) says how it is written and read; "
+        "these are its tables.",
+        f"```sql\n{schema.script().rstrip()}\n```",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -31,7 +31,7 @@ from dashboard.charts import (
 )
 from dashboard.theme import CHOSEN_COLOUR, PAPER_COLOUR, PAPER_DASH, method_look, precision_look
 from edac_core.compress import SCHEDULES
-from edac_core.papers import MEBIBYTE
+from edac_core.measure.parts import MEBIBYTE
 
 MOST_LABELS, MOST_MARKS = 9, 60
 MOST_LEVELS = 200

@@ -10,7 +10,8 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard.choices import Network
 from dashboard.theme import PRECISIONS, in_order
-from edac_core.papers import EDAC, MEBIBYTE, SQUEEZE, published_curve
+from edac_core.measure.parts import MEBIBYTE
+from edac_core.papers import EDAC, SQUEEZE, published_curve
 from edac_core.studies.select import curve
 
 UNITS = {EDAC: ("MB", 1e6), SQUEEZE: ("MiB", MEBIBYTE)}

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+MEBIBYTE = 2**20
+"""What Squeeze for Sneeze calls a MB."""
+
 Role = Literal["weights", "biases", "constants"]
 
 

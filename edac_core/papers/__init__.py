@@ -6,12 +6,10 @@ from importlib import resources
 import pandas as pd
 
 from edac_core.compress import REFERENCE_PRECISION
+from edac_core.measure.parts import MEBIBYTE
 
 EDAC = "EDAC"
 SQUEEZE = "Squeeze for Sneeze"
-
-MEBIBYTE = 2**20
-"""What Squeeze for Sneeze calls a MB."""
 
 PUBLISHED_MODELS = ("cnn", "cnn_lstm", "dense_a", "dense_b", "dense_c")
 """Our names of the networks that the papers have tables of."""

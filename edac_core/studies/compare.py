@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from edac_core.measure.discrimination import calibration_error, ties
+from edac_core.measure.parts import MEBIBYTE
 from edac_core.measure.significance import (
     combine_p_values,
     delong_difference,
@@ -18,7 +19,6 @@ from edac_core.measure.significance import (
     mcnemar,
     mcnemar_p,
 )
-from edac_core.papers import MEBIBYTE
 from edac_core.studies import BASELINE
 from edac_core.studies.select import (
     CONFIGURATION,

@@ -79,7 +79,7 @@ def attempt(
     task = worker.get_current_task()
     mark = Mark(task)
     if mark.is_set():
-        mark.clear()
+        # It stays: this answer may be lost as well, and Dask would begin the job again.
         return Lost()
     mark.set()
     try:

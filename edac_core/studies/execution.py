@@ -182,6 +182,7 @@ class Execution:
             case Failed(reason):
                 self._try_again(flight.ready, _Trouble("it ran out of memory", reason))
             case Lost():
+                Mark(flight.task, client=self._cluster.client).clear()
                 ending = self._cluster.ending(worker)
                 self._try_again(flight.ready, _Trouble("its worker process ended", ending))
             case Unfit():
@@ -198,10 +199,7 @@ class Execution:
             self._cluster.require_scheduler()
             return Failed(f"{type(error).__name__}: {error}")
         mark = Mark(flight.task, client=self._cluster.client)
-        if not mark.is_set():
-            return _Moved()
-        mark.clear()
-        return Lost()
+        return Lost() if mark.is_set() else _Moved()
 
     # -- what became of it -----------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from edac_core.studies import attempts, execution
 from edac_core.studies import run as run_module
 from edac_core.studies.cluster import Cluster, exit_words, memory_limit
 from edac_core.studies.execution import IN_FLIGHT
+from edac_core.studies.jobs import equipment, expand
 from edac_core.studies.run import run_study
 
 SLOTS = 2
@@ -55,6 +56,24 @@ def test_no_more_jobs_are_with_the_cluster_than_it_can_soon_do(study):
     assert (summary.computed, summary.failed) == (151, 0)
     assert max(alive) <= IN_FLIGHT * SLOTS + 2
     assert len(alive) == 151
+
+
+def test_an_attempt_that_finds_its_mark_begins_nothing_however_often_it_is_asked(scheduler):
+    """Its answer may be lost with a second worker, whereupon Dask asks again."""
+    (family,) = expand(stubs.plan(0.5))
+    with distributed.Client(scheduler) as client:
+        mark = distributed.Event("marked", client=client)
+        mark.set()
+        for _ in range(2):
+            found = client.submit(
+                attempts.attempt, stubs.perform, family.baseline, None, None, None, equipment(),
+                key="marked", pure=False,
+            )  # fmt: skip
+            assert found.result() == attempts.Lost()
+            found.cancel()
+            del found
+            assert mark.is_set()
+        mark.clear()
 
 
 def test_data_are_sent_once_and_let_go_when_no_step_is_left(study, monkeypatch):

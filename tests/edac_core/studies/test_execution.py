@@ -64,15 +64,12 @@ def test_an_attempt_that_finds_its_mark_begins_nothing_however_often_it_is_asked
     with distributed.Client(scheduler) as client:
         mark = distributed.Event("marked", client=client)
         mark.set()
-        for _ in range(2):
-            found = client.submit(
-                attempts.attempt, stubs.perform, family.baseline, None, None, None, equipment(),
-                key="marked", pure=False,
-            )  # fmt: skip
-            assert found.result() == attempts.Lost()
-            found.cancel()
-            del found
-            assert mark.is_set()
+        arguments = stubs.perform, family.baseline, None, None, None, equipment()
+        found = client.submit(
+            lambda: [attempts.attempt(*arguments) for _ in range(2)], key="marked"
+        ).result()
+        assert found == [attempts.Lost(), attempts.Lost()]
+        assert mark.is_set()
         mark.clear()
 
 

@@ -611,7 +611,7 @@ def make_parser() -> argparse.ArgumentParser:
     again.description = _RERUN_HELP
     again.add_argument("study")
     _add_choice_of_variant(again)
-    again.add_argument("--path", help="where the recordings are, if not in the data folder")
+    again.add_argument("--path", help="where the recordings are, if not where the study had them")
     again.add_argument("--anew", action="store_true", help="forget what an earlier rerun made")
     again.add_argument("--workers", type=_positive, help="worker processes (default: one a core)")
 

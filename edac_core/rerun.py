@@ -122,7 +122,7 @@ def rerun(
     cache
         Folder that gets a folder of its own for this, where an interrupted rerun goes on.
     path
-        Where the recordings are, if not in the data folder.
+        Where the recordings are, if not where the study found them.
     anew
         Forget what an earlier rerun made.
     workers, listener
@@ -160,7 +160,7 @@ def _plan(store: Store, study: str, job: str, *, path: str | None, folder: Path)
     plan = store.studies().set_index("name")["plan"][study]
     config = store.jobs(study).set_index("key")["config"][job]
     wanted = narrowed(plan, config)
-    wanted["data"]["path"] = path
+    wanted["data"]["path"] = path or plan["data"].get("path")
     folder.mkdir(parents=True, exist_ok=True)
     # A network of one's own is beside its plan, as in a bundle.
     (folder / NETWORK_FILE).write_text(config.get("definition") or "", "utf-8")

@@ -2,14 +2,12 @@
 
 import os
 import re
-import shlex
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from edac_core.cli import make_parser
 from edac_core.locations import PROJECT
 from edac_core.studies.plan import parse_plan
 
@@ -55,12 +53,6 @@ def test_the_tutorial_does_what_it_says(said):
     assert "OK: files, features and scores are as they were." in of(said, "check.py")
     assert re.search(r"cough-001.wav: 0\.\d{3}, (positive|negative)", of(said, "listen.py"))
     assert "Bit-equal" in of(said, "rerun")
-
-
-@pytest.mark.parametrize("command", [line for line in COMMANDS if "bin/edac" in line])
-def test_the_command_line_takes_what_the_page_says(command):
-    _, *words = shlex.split(command)
-    assert make_parser().parse_args(words).command
 
 
 def test_the_page_has_a_plan_that_is_taken():

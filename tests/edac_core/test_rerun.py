@@ -2,13 +2,12 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from command import edac
 
 from edac_core.cli import main
 from edac_core.errors import StoreError
@@ -34,11 +33,6 @@ epochs = 1
 frequency = 2
 """
 SELECTED = ["once", "--model", "tiny_net", "--sparsity", "0.9", "--precision", "int8"]
-
-
-def edac(*arguments):
-    command = [sys.executable, "-m", "edac_core", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,9 @@
 """Every method and precision on the papers' networks, from the command line to the table."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from command import edac
 
 from edac_core.compress.methods import METHODS
 from edac_core.studies.store import Store
@@ -31,11 +30,6 @@ precisions = ["float32", "float16", "int8", "int8_full", "int16x8", "int4_weight
 epochs = 1
 frequency = 1
 """
-
-
-def edac(*arguments):
-    command = [sys.executable, "-m", "edac_core", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

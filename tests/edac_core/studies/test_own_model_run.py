@@ -1,11 +1,10 @@
 """One plan from the command line to the table: a network of one's own, as the papers did it."""
 
 import io
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
+from command import edac
 
 from edac_core.locations import PROJECT
 
@@ -30,9 +29,8 @@ frequency = 2
 """
 
 
-def edac(*arguments):
-    command = [sys.executable, "-m", "edac_core", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def said(*arguments):
+    done = edac(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,8 +41,8 @@ def table(tmp_path_factory):
     (folder / "tiny_net.py").write_text((PROJECT / "docs/examples/tiny_net.py").read_text())
     (folder / "plan.toml").write_text(PLAN)
     cache = ["--cache", folder / "cache"]
-    edac("run", folder / "plan.toml", "--quiet", "--workers", "1", *cache)
-    return pd.read_csv(io.StringIO(edac("table", "own", "--csv", *cache)))
+    said("run", folder / "plan.toml", "--quiet", "--workers", "1", *cache)
+    return pd.read_csv(io.StringIO(said("table", "own", "--csv", *cache)))
 
 
 def test_every_row_carries_its_protocol_and_model(table):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edac_core.errors import ModelError
-from edac_core.models.backend import keras, tf
+from edac_core.models.backend import freed_memory_kept, keras, tf
 from edac_core.models.examples import Examples
 from edac_core.models.spec import Keep, ModelSpec
 
@@ -99,16 +99,24 @@ class Trainer:
         """
         self._begin_epoch()
         order = self._order.permutation(self._size).astype(np.int32)
-        losses = []
-        for index in range(self.steps_per_epoch):
-            if before_step is not None:
-                before_step(self._steps + 1)
-            batch = order[index * self._batch_size : (index + 1) * self._batch_size]
-            loss, gradients = self._gradients(tf.constant(batch))
-            self._update(gradients if after_gradients is None else after_gradients(gradients))
-            losses.append(loss)
-            self._steps += 1
-        return _finite_mean(losses)
+        batches = [
+            order[at : at + self._batch_size] for at in range(0, self._size, self._batch_size)
+        ]
+        with freed_memory_kept():
+            return _finite_mean([self._step(one, before_step, after_gradients) for one in batches])
+
+    def _step(
+        self,
+        batch: npt.NDArray[np.int32],
+        before_step: BeforeStep | None,
+        after_gradients: AfterGradients | None,
+    ) -> Any:
+        self._steps += 1
+        if before_step is not None:
+            before_step(self._steps)
+        loss, gradients = self._gradients(tf.constant(batch))
+        self._update(gradients if after_gradients is None else after_gradients(gradients))
+        return loss
 
     def _begin_epoch(self) -> None:
         self._epochs += 1

@@ -23,7 +23,7 @@ from edac_core.measure.latency import machine
 from edac_core.measure.memory import PeakMemory
 from edac_core.measure.size import pack, size_of
 from edac_core.models import ModelSpec
-from edac_core.models.backend import keras, tf
+from edac_core.models.backend import give_back_memory, keras, tf
 from edac_core.models.training import Epoch, seed_everything, train
 from edac_core.runtime import Variant
 from edac_core.studies.inputs import SplitInputs
@@ -122,6 +122,7 @@ def _free_memory() -> None:
     """
     keras.backend.clear_session()
     gc.collect()
+    give_back_memory()
 
 
 def _required(start: bytes | None, job: Job) -> bytes:

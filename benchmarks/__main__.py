@@ -1,4 +1,4 @@
-"""Run the benchmarks and write ``bench-results/bench.json``: ``make bench``."""
+"""Run the benchmarks and write ``bench-results/bench.json`` and ``bench.html``: ``make bench``."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from benchmarks import features, level, memory, packing, page, scoring, targets, training
+from benchmarks import (
+    features,
+    growth,
+    level,
+    memory,
+    packing,
+    page,
+    report,
+    scoring,
+    sweep,
+    targets,
+    training,
+)
+from benchmarks.stages import RESULTS, TABLES
 from edac_core.datasets import open_dataset
 from edac_core.errors import DataError
-from edac_core.locations import PROJECT, local_cache
+from edac_core.locations import local_cache
 from edac_core.measure.latency import machine
 from edac_core.models import get_model
 from edac_core.studies.inputs import AuditedData, open_data
 from edac_core.studies.jobs import versions
 from edac_core.studies.plan import Data
 
-RESULTS = PROJECT / "bench-results" / "bench.json"
-
 Stage = Callable[[], dict[str, Any]]
-
-_TABLES = {
-    "level": level.table,
-    "training": training.table,
-    "scoring": scoring.table,
-    "features": features.table,
-    "memory": memory.table,
-    "page": page.table,
-    "packing": packing.table,
-    "targets": targets.table,
-}
 
 
 def main() -> int:
@@ -47,7 +47,9 @@ def main() -> int:
     console = Console()
     stages = _stages(options, console)
     failed = run_stages({name: stages[name] for name in options.only}, console, path=RESULTS)
-    console.print(f"Written to {RESULTS}")
+    if RESULTS.exists():
+        report.write(json.loads(RESULTS.read_text("utf-8")), page=report.PAGE)
+        console.print(f"Written to {RESULTS} and {report.PAGE}")
     return 1 if failed else 0
 
 
@@ -79,13 +81,13 @@ def run_stages(stages: Mapping[str, Stage], console: Console, *, path: Path) -> 
             failed.append(name)
             continue
         _keep({name: found}, path)
-        console.print(_TABLES[name](found))
+        console.print(TABLES[name](found))
     return failed
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=_TABLES, default=list(_TABLES))
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--runs", type=int, default=3, help="runs of each contestant")
     parser.add_argument(
         "--epochs", type=int,
@@ -113,11 +115,15 @@ def _stages(options: argparse.Namespace, console: Console) -> dict[str, Stage]:
                 usable(), schedules=options.schedules, runs=runs, epochs=level_epochs, say=say
             )
         ),
+        "sweep": lambda: with_data(
+            sweep.measure(usable(), _data(), runs=runs, epochs=level_epochs, say=say)
+        ),
         "training": lambda: training.measure(runs=runs, epochs=epochs or training.EPOCHS, say=say),
         "scoring": lambda: scoring.measure(runs=runs, say=say),
         "features": lambda: with_data(features.measure(usable(), runs=runs, say=say)),
         "memory": lambda: memory.measure(runs=runs, say=say),
         "page": lambda: page.measure(runs=runs, say=say),
+        "growth": lambda: growth.measure(say=say),
         "packing": lambda: packing.measure(say=say),
         "targets": lambda: targets.measure(runs=runs, say=say),
     }

@@ -25,6 +25,14 @@ class ContestantError(RuntimeError):
 
 
 def run_alone(module: str, *arguments: object) -> Any:
+    """Run a module in a process of its own, and return what it answered.
+
+    Parameters and what is raised are those of `run_module`; the module calls `answer`.
+    """
+    return json.loads(run_module(module, *arguments).splitlines()[-1])
+
+
+def run_module(module: str, *arguments: object) -> str:
     """Run a module in a process of its own.
 
     TensorFlow's tuning is left out of its environment, so that a contestant has what it sets
@@ -33,14 +41,14 @@ def run_alone(module: str, *arguments: object) -> Any:
     Parameters
     ----------
     module
-        Run as ``python -m``; it calls `answer`.
+        Run as ``python -m``.
     *arguments
         Of its command line.
 
     Returns
     -------
-    Any
-        What it answered.
+    str
+        What it wrote to its standard output.
 
     Raises
     ------
@@ -56,7 +64,7 @@ def run_alone(module: str, *arguments: object) -> Any:
             f"{module} ended with status {finished.returncode}; mend what it complains of:\n"
             f"{finished.stderr}"
         )
-    return json.loads(finished.stdout.splitlines()[-1])
+    return finished.stdout
 
 
 def answer(result: Any) -> None:

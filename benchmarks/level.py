@@ -3,7 +3,8 @@
 Plain means as the paper's code does it: ``prune_low_magnitude``, ``compile``, ``fit``, three
 conversions, and every test recording predicted by itself. Both start from the same weights, train
 on the same arrays for the same number of epochs, and use all cores. Each run is a process of its
-own, so that neither finds TensorFlow warm.
+own, so that neither finds TensorFlow warm. The files of the last runs are weighed and timed side by
+side, by this project's own measures.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Sequence
-from io import BytesIO
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from benchmarks.contest import SEED, Say, answer, run_alone, seconds_of, take_tu
 from benchmarks.scoring import one_at_a_time
 from edac_core.compress import DEFAULT_PRECISIONS
 from edac_core.locations import local_cache
+from edac_core.measure.latency import Latency, measure_latency
+from edac_core.measure.size import size_of
 from edac_core.models import get_model
 from edac_core.models.examples import Examples
 from edac_core.studies.inputs import SplitInputs, prepare
@@ -38,10 +40,19 @@ from edac_core.studies.store import SplitRecord
 NETWORK = "cnn"
 _SETS = ("training", "validation", "test")
 _WORKERS = 2
-_BASELINE_EPOCHS = 15
+BASELINE_EPOCHS = 15
 _BASELINE = "baseline"
 _INPUTS = "inputs.npz"
 _WEIGHTS = "weights.npz"
+_LATENCY_INPUTS = 100
+
+
+@dataclass(frozen=True)
+class Made:
+    """A .tflite file, and its AUC on the test set."""
+
+    model: bytes
+    auc: float
 
 
 def measure(
@@ -62,35 +73,70 @@ def measure(
     say
         Takes lines for people.
     """
-    inputs = prepare(
-        usable, protocol="clean", recipe=get_model(NETWORK).recipe, seed=1,
-        frontend=get_model(NETWORK).frontend, cache=local_cache(), workers=_WORKERS,
-    )  # fmt: skip
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        save_inputs(Path(folder) / _INPUTS, inputs)
-        say(f"Baseline of {NETWORK}, {_BASELINE_EPOCHS} epochs ...")
-        run_alone(__name__, _BASELINE, folder, json.dumps(_job("constant", epochs=1).to_dict()))
+        say(f"Baseline of {NETWORK}, {BASELINE_EPOCHS} epochs ...")
+        prepare_folder(Path(folder), usable)
+        inputs = load_inputs(Path(folder) / _INPUTS)
         for schedule in schedules:
             say(f"One level, {schedule} schedule, {epochs} epochs ...")
             job = json.dumps(_job(schedule, epochs=epochs).to_dict())
             answers = take_turns(__name__, CONTESTANTS, folder, job, runs=runs, say=say)
-            found[schedule] = _summary(answers)
+            found[schedule] = _summary(answers, Path(folder), inputs)
     return {"training_examples": len(inputs.training.labels), "levels": found}
 
 
+def prepare_folder(folder: Path, usable: pd.DataFrame) -> Job:
+    """Put the sets and a baseline's weights where contestants find them.
+
+    Returns
+    -------
+    Job
+        A level of that baseline, polynomial.
+    """
+    spec, job = get_model(NETWORK), _job("polynomial", epochs=1)
+    inputs = prepare(
+        usable, protocol="clean", recipe=spec.recipe, seed=1, frontend=spec.frontend,
+        cache=local_cache(), workers=_WORKERS,
+    )  # fmt: skip
+    save_inputs(folder / _INPUTS, inputs)
+    run_alone(__name__, _BASELINE, folder, json.dumps(job.to_dict()))
+    return job
+
+
+def plain_levels(folder: Path, job: Job, sparsities: Sequence[float], *, epochs: int) -> None:
+    """Do several levels as the paper's code does, one after the other."""
+    inputs, weights = load_inputs(folder / _INPUTS), (folder / _WEIGHTS).read_bytes()
+    for sparsity in sparsities:
+        plain_tfmot(inputs, weights, replace(job, sparsity=sparsity, epochs=epochs))
+
+
+def read_job(text: str) -> Job:
+    """Read a job that a command line hands over as JSON."""
+    plain = json.loads(text)
+    return Job(**{**plain, "precisions": tuple(plain["precisions"])})
+
+
 def table(found: dict[str, Any]) -> Table:
-    """Show seconds, their ratio, and what an archive makes of the int8 variants."""
-    shown = Table("schedule", "plain tfmot (s)", "ours (s)", "times faster",
-                  "zip int8, plain / ours (kB)", title="One pruned level (medians)")  # fmt: skip
+    """Show seconds and their ratio, and what became of each precision."""
+    shown = Table("schedule", "plain tfmot / ours (s)", "times faster", "precision", "file (kB)",
+                  "zip (kB)", "latency (ms)", "AUC", show_lines=True,
+                  title="One pruned level (medians), plain tfmot / ours")  # fmt: skip
     for schedule, both in found["levels"].items():
-        plain, own = (statistics.median(both[name]["seconds"]) for name in ("plain_tfmot", "ours"))
-        zips = [
-            both[name]["variants"]["int8"]["zip_bytes"] / 1e3 for name in ("plain_tfmot", "ours")
-        ]
-        shown.add_row(schedule, f"{plain:.1f}", f"{own:.1f}", f"{plain / own:.2f}",
-                      f"{zips[0]:.0f} / {zips[1]:.0f}")  # fmt: skip
+        plain, own = (both[name] for name in ("plain_tfmot", "ours"))
+        seconds = [statistics.median(one["seconds"]) for one in (plain, own)]
+        pairs = [(plain["variants"][name], own["variants"][name]) for name in own["variants"]]
+        shown.add_row(
+            schedule, "{:.1f} / {:.1f}".format(*seconds), f"{seconds[0] / seconds[1]:.2f}",
+            "\n".join(own["variants"]), _column(pairs, "raw_bytes", "{:.1f}", 1e-3),
+            _column(pairs, "zip_bytes", "{:.1f}", 1e-3), _column(pairs, "median_ms", "{:.2f}"),
+            _column(pairs, "auc", "{:.3f}"),
+        )  # fmt: skip
     return shown
+
+
+def _column(pairs: list[Any], name: str, form: str, scale: float = 1.0) -> str:
+    return "\n".join(" / ".join(form.format(scale * one[name]) for one in pair) for pair in pairs)
 
 
 def save_inputs(path: Path, inputs: SplitInputs) -> None:
@@ -113,22 +159,21 @@ def load_inputs(path: Path) -> SplitInputs:
     return SplitInputs(record=record, fingerprint="bench", groups=groups, **sets)
 
 
-def ours(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]:
+def ours(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Made]:
     """Do the level as a study does, all measurements and latency included."""
-    from edac_core.measure.latency import measure_latency  # noqa: PLC0415 - timed by the caller
-    from edac_core.measure.size import unpack  # noqa: PLC0415 - as above
+    from edac_core.measure.size import unpack  # noqa: PLC0415 - timed by the caller
     from edac_core.studies.work import run_job  # noqa: PLC0415 - as above
 
     result = run_job(job, inputs, weights)
     models = {variant.precision: unpack(variant.packed) for variant in result.variants}
-    measure_latency(models, inputs.test.features[:100])
+    measure_latency(models, inputs.test.features[:_LATENCY_INPUTS])
     return {
-        variant.precision: {"auc": variant.auc.estimate, "zip_bytes": variant.size.zip_bytes}
+        variant.precision: Made(models[variant.precision], variant.auc.estimate)
         for variant in result.variants
     }
 
 
-def plain_tfmot(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]:
+def plain_tfmot(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Made]:
     """Do the level as the paper's code does."""
     import tensorflow_model_optimization as tfmot  # noqa: PLC0415 - after the environment
 
@@ -154,9 +199,7 @@ def plain_tfmot(inputs: SplitInputs, weights: bytes, job: Job) -> dict[str, Any]
     }
 
 
-def _convert_and_predict(
-    tf: Any, model: Any, precision: str, inputs: SplitInputs
-) -> dict[str, Any]:
+def _convert_and_predict(tf: Any, model: Any, precision: str, inputs: SplitInputs) -> Made:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -164,18 +207,10 @@ def _convert_and_predict(
         converter.target_spec.supported_types = [tf.float16]
     content = converter.convert()
     scores = one_at_a_time(content)(inputs.test.features)
-    auc = float(roc_auc_score(inputs.test.labels, scores))
-    return {"auc": auc, "zip_bytes": _zip_bytes(content)}
+    return Made(content, float(roc_auc_score(inputs.test.labels, scores)))
 
 
-def _zip_bytes(content: bytes) -> int:
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model.tflite", content)
-    return len(buffer.getvalue())
-
-
-CONTESTANTS: dict[str, Callable[[SplitInputs, bytes, Job], dict[str, Any]]] = {
+CONTESTANTS: dict[str, Callable[[SplitInputs, bytes, Job], dict[str, Made]]] = {
     "ours": ours,
     "plain_tfmot": plain_tfmot,
 }
@@ -186,24 +221,26 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("contestant", choices=(_BASELINE, *CONTESTANTS))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("job", type=json.loads)
+    parser.add_argument("job", type=read_job)
     options = parser.parse_args()
     inputs = load_inputs(options.folder / _INPUTS)
     weights = options.folder / _WEIGHTS
     if options.contestant == _BASELINE:
         answer(weights.write_bytes(_train_baseline(inputs)))
         return 0
-    job = Job(**{**options.job, "precisions": tuple(options.job["precisions"])})
     start = time.perf_counter()
-    variants = CONTESTANTS[options.contestant](inputs, weights.read_bytes(), job)
-    answer({"seconds": time.perf_counter() - start, "variants": variants})
+    made = CONTESTANTS[options.contestant](inputs, weights.read_bytes(), options.job)
+    seconds = time.perf_counter() - start
+    for precision, variant in made.items():
+        _file(options.folder, options.contestant, precision).write_bytes(variant.model)
+    answer({"seconds": seconds, "auc": {name: variant.auc for name, variant in made.items()}})
     return 0
 
 
 def _job(schedule: str, *, epochs: int) -> Job:
     return Job(
         model=NETWORK, protocol="clean", split_seed=1, training_seed=SEED, method=schedule,
-        recipe=f"{schedule}:0.9", sparsity=0.9, epochs=epochs, training_epochs=_BASELINE_EPOCHS,
+        recipe=f"{schedule}:0.9", sparsity=0.9, epochs=epochs, training_epochs=BASELINE_EPOCHS,
         frequency=100 if schedule == "polynomial" else 1, batch_size=32,
         training_batch_size=32, precisions=DEFAULT_PRECISIONS,
     )  # fmt: skip
@@ -218,17 +255,47 @@ def _train_baseline(inputs: SplitInputs) -> bytes:
     seed_everything(SEED)
     trained = train(
         spec.build(), spec, inputs.training, inputs.validation, seed=SEED,
-        batch_size=spec.batch_size, epochs=_BASELINE_EPOCHS, patience=None,
+        batch_size=spec.batch_size, epochs=BASELINE_EPOCHS, patience=None,
     )  # fmt: skip
     return pack_weights(trained.weights)
 
 
-def _summary(answers: dict[str, list[Any]]) -> dict[str, Any]:
+def _summary(
+    answers: dict[str, list[Any]], folder: Path, inputs: SplitInputs
+) -> dict[str, dict[str, Any]]:
     seconds = seconds_of(answers)
+    precisions = list(answers["ours"][-1]["auc"])
+    models = {
+        _file(folder, name, precision).name: _file(folder, name, precision).read_bytes()
+        for precision in precisions
+        for name in answers
+    }
+    latencies = measure_latency(models, inputs.test.features[:_LATENCY_INPUTS])
     return {
-        name: {"seconds": seconds[name], "variants": given[-1]["variants"]}
+        name: {
+            "seconds": seconds[name],
+            "variants": {
+                precision: {"auc": given[-1]["auc"][precision]}
+                | _figures(models, latencies, _file(folder, name, precision).name)
+                for precision in precisions
+            },
+        }
         for name, given in answers.items()
     }
+
+
+def _figures(
+    models: dict[str, bytes], latencies: dict[str, Latency], name: str
+) -> dict[str, float]:
+    size = size_of(models[name])
+    return {
+        "raw_bytes": size.raw_bytes, "zip_bytes": size.zip_bytes, "xz_bytes": size.xz_bytes,
+        "median_ms": latencies[name].median_ms,
+    }  # fmt: skip
+
+
+def _file(folder: Path, contestant: str, precision: str) -> Path:
+    return folder / f"{contestant}-{precision}.tflite"
 
 
 if __name__ == "__main__":

@@ -1,30 +1,42 @@
 """How soon the first page stands, and how soon it follows the slider, in a real browser.
 
-Of the shipped study and of one of 100,000 made-up variants; each run has a server of its own.
+Of the shipped study, of made-up ones of more and more variants, and of a page that loads a file and
+scores the test set with it after each move; each run has a server of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import os
 import re
 import shutil
 import statistics
 import sys
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
-from benchmarks import made_up
-from benchmarks.contest import Say, answer, take_turns
-from tools.server import serving
+from benchmarks import made_up, naive_page
+from benchmarks.contest import Say, answer, random_examples, take_turns
+from edac_core.frontends import get_frontend
+from edac_core.locations import PROJECT, SHIPPED
+from edac_core.models import get_model
+from edac_core.studies.store import Store
+from tools.server import Server, serving
 
-VARIANTS = 100_000
+VARIANTS = (1_000, 10_000, 100_000)
 MOVES = 10
 _PATIENCE_SECONDS = 60
-_STUDIES = {"shipped": "", "large": f"?study={made_up.NAME}"}
+_SHIPPED, _NAIVE = "shipped", "naive"
+_STUDY, _PRECISION, _METHOD = "cnn", "int8", "polynomial"
+_TEST_SET = 192
+_TITLES = {_SHIPPED: "the shipped study", _NAIVE: "one file, scored anew"}
 # The slider itself waits a fifth of a second for the next key before it tells the server.
 _TIMING = """
 const send = WebSocket.prototype.send;
@@ -41,25 +53,27 @@ _SINCE_REQUEST = "() => [performance.now(), performance.now() - window.first]"
 
 
 def measure(*, runs: int, say: Say) -> dict[str, Any]:
-    """Time both studies in turns, each time with a fresh server."""
-    say(f"First page of a study of {VARIANTS:,} variants, and of the shipped one ...")
-    with tempfile.TemporaryDirectory() as folder:
-        count = made_up.build(Path(folder), variants=VARIANTS)
-        answers = take_turns(__name__, _STUDIES, folder, runs=runs, say=say)
-    return {"variants": count, "studies": answers}
+    """Time all pages in turns, each time with a fresh server."""
+    say("First page of the shipped study, of large ones, and one that scores again ...")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        put_files(folder / _NAIVE)
+        for variants in VARIANTS:
+            made_up.build(_made(folder / str(variants)), variants=variants)
+        answers = take_turns(__name__, _PAGES, folder, runs=runs, say=say)
+    return {"pages": answers}
 
 
 def table(found: dict[str, Any]) -> Table:
-    """Show medians of each study."""
+    """Show medians of each page."""
     shown = Table(
-        "study", "first page (s)", "of it the script (s)", "its processor time (s)",
-        "after a move (ms)", "server (MB)", "TensorFlow",
-        title=f"The first page, {found['variants']:,} variants if large",
+        "page of", "first page (s)", "of it the script (s)", "its processor time (s)",
+        "after a move (ms)", "server (MB)", "TensorFlow", title="The first page (medians)",
     )  # fmt: skip
-    for name, given in found["studies"].items():
+    for name, given in found["pages"].items():
         moves = [seconds for one in given for seconds in one["moves"]]
         shown.add_row(
-            name,
+            title_of(name),
             f"{statistics.median(one['seconds'] for one in given):.2f}",
             f"{statistics.median(one['script_seconds'] for one in given):.2f}",
             f"{statistics.median(one['cpu_seconds'] for one in given):.2f}",
@@ -70,18 +84,68 @@ def table(found: dict[str, Any]) -> Table:
     return shown
 
 
+def title_of(page: str) -> str:
+    """Return a page's name for people."""
+    return f"{int(page):,} variants" if page.isdecimal() else _TITLES[page]
+
+
+def put_files(folder: Path) -> None:
+    """Put the int8 files of the shipped study's first run, and a test set, for the naive page.
+
+    The features are random: what scoring them takes depends on no value.
+    """
+    shape = get_frontend(get_model(_STUDY).frontend).shape
+    examples = random_examples(shape, size=_TEST_SET)
+    np.savez(_made(folder) / naive_page.TEST_SET, features=examples.features,
+             labels=examples.labels)  # fmt: skip
+    with contextlib.closing(Store(SHIPPED, readonly=True)) as store:
+        rows = store.variants(_STUDY)
+        rows = rows[rows["precision"].eq(_PRECISION) & rows["method"].eq(_METHOD)]
+        rows = rows[rows["has_model"]].drop_duplicates("sparsity")
+        for row in rows.to_dict("records"):
+            (folder / f"{row['sparsity']}.tflite").write_bytes(store.model(row["sha256"]))
+
+
 def main() -> int:
-    """Open the page of a study and answer with its times."""
+    """Open a page and answer with its times."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("study", choices=_STUDIES)
+    parser.add_argument("page", choices=_PAGES)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as empty:
-        cache = options.folder if options.study == "large" else Path(empty)
-        with serving(cache, log=Path(empty, "server.log")) as server:
-            timed = _browse(f"{server.url}/{_STUDIES[options.study]}", server.pid)
-            answer(timed | _process(server.pid))
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        _PAGES[options.page](options.folder, Path(empty)) as server,
+    ):
+        query = f"?study={made_up.NAME}" if options.page.isdecimal() else ""
+        timed = _browse(f"{server.url}/{query}", server.pid)
+        answer(timed | _process(server.pid))
     return 0
+
+
+def _serve_shipped(folder: Path, empty: Path) -> AbstractContextManager[Server]:  # noqa: ARG001 - as the others
+    return serving(empty, log=empty / "server.log")
+
+
+def _serve_naive(folder: Path, empty: Path) -> AbstractContextManager[Server]:
+    found = {naive_page.FOLDER: str(folder / _NAIVE), "PYTHONPATH": str(PROJECT)}
+    app = Path(naive_page.__file__)
+    return serving(empty, log=empty / "server.log", app=app, environment=found)
+
+
+def _serve_large(variants: str, folder: Path, empty: Path) -> AbstractContextManager[Server]:
+    return serving(folder / variants, log=empty / "server.log")
+
+
+_PAGES = {
+    _SHIPPED: _serve_shipped,
+    **{str(one): functools.partial(_serve_large, str(one)) for one in VARIANTS},
+    _NAIVE: _serve_naive,
+}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _browse(url: str, server: int) -> dict[str, Any]:

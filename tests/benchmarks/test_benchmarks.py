@@ -12,6 +12,7 @@ from benchmarks import __main__ as command
 from benchmarks import contest, features, level, memory, scoring, targets, training
 from edac_core.compress.quantization import convert
 from edac_core.datasets import open_dataset
+from edac_core.measure.size import size_of
 from edac_core.models import MODELS
 from edac_core.studies.jobs import Job
 from edac_core.studies.work import pack_weights
@@ -60,8 +61,9 @@ def test_both_ways_to_a_level_prune_as_much(inputs, tmp_path):
     )  # fmt: skip
     weights = pack_weights(tiny.network().get_weights())
     found = [contestant(read, weights, job) for contestant in level.CONTESTANTS.values()]
-    own, plain = (variants["float32"]["zip_bytes"] for variants in found)
+    own, plain = (size_of(made["float32"].model).zip_bytes for made in found)
     assert own == pytest.approx(plain, rel=0.2)
+    assert all(0 <= made["float32"].auc <= 1 for made in found)
 
 
 def test_a_cold_cache_is_empty_and_a_warm_one_full(tmp_path):
@@ -70,6 +72,18 @@ def test_a_cold_cache_is_empty_and_a_warm_one_full(tmp_path):
     states = found["frontends"]["mfcc"]
     assert [timed["computed"] for timed in states["cold"]] == [4]
     assert [timed["computed"] for timed in states["warm"]] == [0]
+
+
+@pytest.mark.filterwarnings("ignore:.*slated for removal:DeprecationWarning")  # librosa.load's
+@pytest.mark.parametrize("frontend", ["mfcc", "mel_image"])
+def test_features_in_a_loop_are_the_same(frontend, tmp_path):
+    recordings = open_dataset("synthetic", path=tmp_path, n=4).recordings
+    own, loop = (
+        contestant(recordings, frontend=frontend, folder=tmp_path)["features"]
+        for contestant in (features.with_cache, features.in_a_loop)
+    )
+    assert features.share_alike(own, loop) > 0.999
+    assert features.share_alike(own, loop[::-1]) < 0.9
 
 
 def test_memory_is_measured_of_both_jobs(inputs):
@@ -132,7 +146,9 @@ def test_every_stage_has_a_table():
             {
                 "recordings": 4,
                 "processes": 2,
-                "frontends": {"mfcc": {"cold": [timed], "warm": [timed]}},
+                "frontends": {
+                    "mfcc": {"cold": [timed], "warm": [timed], "loop": [timed | {"alike": 1.0}]}
+                },
             }
         ),
     ]

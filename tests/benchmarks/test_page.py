@@ -47,10 +47,10 @@ def test_more_pruning_hears_less_and_is_smaller(store):
 def test_the_table_has_medians_and_the_largest_server():
     timed = {"seconds": 2.0, "script_seconds": 1.0, "cpu_seconds": 0.9, "moves": [0.1, 0.2, 0.4],
              "megabytes": 190.0, "tensorflow": False}  # fmt: skip
-    found = {"variants": 100_050, "studies": {"large": [timed, {**timed, "megabytes": 210.0}]}}
+    found = {"pages": {"100000": [timed, {**timed, "megabytes": 210.0}]}}
     shown = io.StringIO()
     Console(file=shown, width=200).print(page.table(found))
-    row = next(line for line in shown.getvalue().splitlines() if "large" in line and "│" in line)
+    row = next(line for line in shown.getvalue().splitlines() if "100,000" in line and "│" in line)
     assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "large", "2.00", "1.00", "0.90", "200", "210", "not imported"
+        "100,000 variants", "2.00", "1.00", "0.90", "200", "210", "not imported"
     ]  # fmt: skip

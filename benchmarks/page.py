@@ -15,6 +15,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ def _serve_large(variants: str, folder: Path, empty: Path) -> AbstractContextMan
     return serving(folder / variants, log=empty / "server.log")
 
 
-_PAGES = {
+_PAGES: dict[str, Callable[[Path, Path], AbstractContextManager[Server]]] = {
     _SHIPPED: _serve_shipped,
     **{str(one): functools.partial(_serve_large, str(one)) for one in VARIANTS},
     _NAIVE: _serve_naive,

@@ -14,7 +14,7 @@ from edac_core.export.reproduce import NETWORK_FILE, export_command
 from edac_core.export.standing import beside_baseline, where_it_runs
 from edac_core.measure.parts import Footprint
 
-_FILES = {
+FILES = {
     "model.tflite": "the model, for LiteRT",
     "model.h": "the same bytes as a C array, with shape, type and quantisation of input and output",
     "frontend.json": "the front-end that stands before the model: every parameter",
@@ -29,6 +29,8 @@ _FILES = {
     NETWORK_FILE: "the network's definition, which the plan names",
     "SHA256SUMS": "digests of all files, as `sha256sum --check` takes them",
 }
+"""What each file of a bundle is for."""
+
 _PROTOCOLS = {
     "clean": "No known participant, and no copy of a recording, is in two sets; only training "
     "recordings were augmented.",
@@ -58,7 +60,7 @@ def readme(facts: Facts, *, files: Mapping[str, bytes], settings: Mapping[str, A
     settings
         As in frontend.json.
     """
-    lines = [f"- `{name}`: {use}" for name, use in _FILES.items()
+    lines = [f"- `{name}`: {use}" for name, use in FILES.items()
              if name in files or name == "SHA256SUMS"]  # fmt: skip
     notes = [] if "model.h" in files else [_NO_HEADER]
     if "frontend.py" not in files:

@@ -14,7 +14,7 @@ import soundfile
 import stored
 
 from edac_core import __version__, cli, locations
-from edac_core.cli import main
+from edac_core.cli import common, main, studies, upkeep
 from edac_core.locations import PROJECT, SHIPPED
 from edac_core.measure.latency import Latency
 from edac_core.studies import eviction
@@ -37,7 +37,12 @@ models = ["cnn"]
 
 @pytest.fixture(autouse=True)
 def no_shipped_studies(monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "SHIPPED", tmp_path / "nothing shipped")
+    ship_from(tmp_path / "nothing shipped", monkeypatch)
+
+
+def ship_from(folder, monkeypatch):
+    for module in (common, upkeep):
+        monkeypatch.setattr(module, "SHIPPED", folder)
 
 
 @pytest.fixture
@@ -293,7 +298,7 @@ SHIPPED_INT8 = ["export", "cnn", "--sparsity", "0.95", "--precision", "int8"]
 
 @pytest.fixture
 def shipped(monkeypatch):
-    monkeypatch.setattr(cli, "SHIPPED", SHIPPED)
+    ship_from(SHIPPED, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -400,7 +405,7 @@ def test_readers_leave_a_store_as_it_is(filled, cache, tmp_path, capsys):
 
 
 def test_the_shipped_store_is_listed_once_however_it_is_named(filled, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "SHIPPED", filled.folder)
+    ship_from(filled.folder, monkeypatch)
     filled.finish()
     filled.close()
     roundabout = filled.folder / ".." / filled.folder.name
@@ -429,7 +434,7 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, cache, capsys):
     def interrupt(_folder):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_stores", interrupt)
+    monkeypatch.setattr(studies, "open_stores", interrupt)
     status, error = fails(capsys, "status", *cache)
     assert status == 130
     assert "run the same command again to go on" in error

@@ -115,7 +115,7 @@ def leave_run(cache, name):
 def cache(tmp_path, monkeypatch):
     """A cache whose runs end before they begin."""
     monkeypatch.setenv(locations.CACHE_VARIABLE, str(tmp_path))
-    for module in ("locations", "cli"):
+    for module in ("locations", "cli.common", "cli.upkeep"):
         monkeypatch.setattr(f"edac_core.{module}.SHIPPED", tmp_path / "no-shipped")
     monkeypatch.setattr(launch, "_command", lambda *_: ["true"])
     return tmp_path

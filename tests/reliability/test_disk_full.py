@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from edac_core import cli
+from edac_core.cli import variants
 from edac_core.datasets import download, synthetic
 from edac_core.datasets.facts import gather
 from edac_core.datasets.repository import Blob, Repository
@@ -150,7 +151,7 @@ def test_an_export_that_does_not_fit_leaves_the_one_before(unwritable):
     before = everything(disk)
     for name in ("cough.tflite", "cough.zip"):
         with pytest.raises(StoreError) as error:
-            cli._write(disk / name, bytes(600_000))
+            variants._write(disk / name, bytes(600_000))
         one_sentence(error, str(disk / name), said, "choose another --output")
         assert (disk / name).read_bytes() == b"the one before"
     assert everything(disk) == before

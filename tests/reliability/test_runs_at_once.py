@@ -16,7 +16,8 @@ import pytest
 import stub_run
 
 from dashboard.running import runs
-from edac_core import cli, locations
+from edac_core import locations
+from edac_core.cli.common import termination_interrupts
 from edac_core.errors import StoreError
 from edac_core.studies import journal as journal_module
 from edac_core.studies import launch, processes
@@ -345,7 +346,7 @@ def test_an_interrupt_ends_the_main_thread_and_the_journal_says_so(cache):
             threading.Timer(0.05, journal_module._interrupt).start()
             time.sleep(60)
 
-    with cli._termination_interrupts(), pytest.raises(KeyboardInterrupt):
+    with termination_interrupts(), pytest.raises(KeyboardInterrupt):
         run()
     assert tiny(cache).phase == "stopped"
 

@@ -7,15 +7,25 @@ schema, so that it stays true; a test compares the pages with what this would wr
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import inspect
-from collections.abc import Iterator
+import io
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from edac_core.cli import make_parser
-from edac_core.locations import PROJECT
+from edac_core.export.bundle import Bundle, make_bundle
+from edac_core.export.frontend import frontend_settings
+from edac_core.export.words import FILES
+from edac_core.frontends import FRONTENDS, get_frontend
+from edac_core.locations import PROJECT, SHIPPED
 from edac_core.studies import schema
 from edac_core.studies.plan import Compression, Data, Plan, Training
+from edac_core.studies.store import Store
 
 FOLDER = PROJECT / "docs" / "reference"
 
@@ -31,7 +41,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Return the text of each page by the name of its file."""
-    return {"cli.md": _cli(), "plan.md": _plan(), "store.md": _store()}
+    return {"bundle.md": _bundle(), "cli.md": _cli(), "plan.md": _plan(), "store.md": _store()}
 
 
 def _page(title: str, *parts: str) -> str:
@@ -127,6 +137,86 @@ def _store() -> str:
         "these are its tables.",
         f"```sql\n{schema.script().rstrip()}\n```",
     )
+
+
+def _bundle() -> str:
+    files = _example().files
+    return _page(
+        "Bundles",
+        "`edac export STUDY ... --output NAME.zip`, and the pages, write a variant as a zip "
+        "archive of one folder. The same variant gives the same bytes.",
+        "## Files",
+        _rows(("file", "what it is"), ((f"`{name}`", use) for name, use in FILES.items())),
+        "A `model.h` is left out of a model that no microcontroller holds, `frontend.py` of "
+        "openSMILE's features, and a network's definition of networks that come along.",
+        "## `golden.npz`",
+        "Ten generated coughs: they tell whether a port computes the same, and nothing else.",
+        _rows(("array", "shape", "type"), _arrays(files["golden.npz"])),
+        "## `operating_point.json`",
+        _rows(("key", "type"), _keys(json.loads(files["operating_point.json"]))),
+        "## `metrics.json`",
+        "Shares have `count`, `of`, `estimate` and a 95 % interval; times are milliseconds.",
+        _rows(("key", "type"), _keys(json.loads(files["metrics.json"]))),
+        "## `frontend.json`",
+        "All that decides the features, and the versions of the libraries that computed them.",
+        *(_frontend(name) for name in FRONTENDS),
+    )
+
+
+def _example() -> Bundle:
+    """Make a bundle of a shipped variant, whichever: they differ in values only."""
+    with contextlib.closing(Store(SHIPPED, readonly=True)) as store:
+        variants = store.variants("cnn")
+        here = variants[variants["has_model"] & variants["precision"].eq("int8")]
+        return make_bundle(store, study="cnn", variant=here["key"].min())
+
+
+def _arrays(content: bytes) -> Iterator[tuple[str, ...]]:
+    with np.load(io.BytesIO(content)) as arrays:
+        for name in arrays.files:
+            shape = " x ".join(map(str, arrays[name].shape))
+            yield f"`{name}`", shape, str(arrays[name].dtype)
+
+
+def _keys(value: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every key by its path, and what it holds; of a list, what its first element is."""
+    for name, held in value.items():
+        one = held[0] if isinstance(held, list) and held else held
+        path = f"{above}{name}{'[]' if isinstance(held, list) else ''}"
+        if isinstance(one, dict) and name not in _WHOLE:
+            yield from _keys(one, f"{path}.")
+        else:
+            yield f"`{path}`", _WHOLE.get(name) or _TYPES.get(type(one), type(one).__name__)
+
+
+_WHOLE = {
+    "float32_baseline": "an object as `variant`",
+    "baseline": "an object as `beside_baseline.variant`",
+    **dict.fromkeys(("groups", "dropped", "sets"), "numbers of recordings by name"),
+    "metadata_auc": "numbers by what is known without listening",
+    **dict.fromkeys(("environment", "config", "machine"), "an object"),
+}
+_TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false",
+          type(None): "number, or null where it is not known"}  # fmt: skip
+
+
+def _frontend(name: str) -> str:
+    settings = frontend_settings(get_frontend(name))
+    shown = [(f"`{key}`", _value(settings[key])) for key in settings if key != "libraries"]
+    return f"### `{name}`\n\n{_rows(('key', 'value'), shown)}"
+
+
+def _value(value: Any) -> str:
+    long = isinstance(value, (list, tuple)) and len(value) > _LONG
+    return f"{len(value):,} of them" if long else f"`{json.dumps(value)}`"
+
+
+_LONG = 4
+
+
+def _rows(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [headings, ("---",) * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

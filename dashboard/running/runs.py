@@ -91,7 +91,7 @@ def who_runs(run: Run) -> str:
 def describe(run: Run) -> str:
     """Say in a sentence how far a run is, or how it ended."""
     if run.phase == "died" and not run.began:
-        return _NEVER_BEGAN
+        return _NEVER_BEGAN.format(again="." if read_only() else "; resume to try again.")
     return _DESCRIPTIONS[run.phase].format(
         run=run,
         jobs=f"{run.jobs_done} of {run.jobs} jobs",
@@ -100,6 +100,7 @@ def describe(run: Run) -> str:
         at=f" at {run.jobs_done} of {run.jobs} jobs" if run.jobs else "",
         computed="" if run.computed == run.jobs_done else f", {run.computed} of them in this run",
         failed=f"; {len(run.failures)} failed" if run.failures else "",
+        again="" if read_only() else "; resume to do the rest",
     )
 
 
@@ -109,17 +110,16 @@ _DESCRIPTIONS = {
     "running": "{jobs} finished, {left}.",
     "measuring": "{jobs} finished. {run.done} of {run.total} variants are timed, one by one.",
     "stopping": "Processes are being ended; finished jobs are kept.",
-    "stopped": "Stopped{at}. Finished jobs are kept; resume to do the rest.",
+    "stopped": "Stopped{at}. Finished jobs are kept{again}.",
     "done": "{jobs} are finished{computed}{failed}.",
     "refused": "{run.step}",
     "broken": "It ended by an error that is not foreseen{at}: {run.step}. Finished jobs are kept.",
     "died": "Its process is gone{at}: it was killed, ran out of memory, or the machine was "
-    "restarted. Finished jobs are kept; resume to do the rest.",
+    "restarted. Finished jobs are kept{again}.",
 }
 
 _NEVER_BEGAN = (
-    "Its process ended before its first step. What the libraries wrote, below, may say why; "
-    "resume to try again."
+    "Its process ended before its first step. What the libraries wrote, below, may say why{again}"
 )
 
 

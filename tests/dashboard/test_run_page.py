@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.running import outlook, plans
-from edac_core.locations import PROJECT
+from edac_core.locations import PROJECT, READ_ONLY_VARIABLE
 from edac_core.studies import launch
 from edac_core.studies.journal import EVENTS_FILE, LOG_FILE, PROCESS_FILE, ProcessMark, run_folder
 from edac_core.studies.plan import load_plan, parse_plan
@@ -213,6 +213,16 @@ def test_every_state_says_what_and_how_far_and_offers_what_can_be_done(
         assert each in text(test)
     assert {button.key for button in test.button} & {"stop", "resume"} == buttons
     assert test.button(key="start").disabled == alive
+
+
+@pytest.mark.parametrize("events", [[], [PLANNED, EPOCH], [PLANNED, event("stopped")]])
+def test_a_visitor_who_may_only_look_is_not_told_to_resume(left, events, monkeypatch):
+    monkeypatch.setenv(READ_ONLY_VARIABLE, "1")
+    left(events)
+    test = open_page()
+    assert not test.exception
+    assert "A tiny study" in text(test)
+    assert "resume" not in text(test).lower()
 
 
 def test_while_a_run_is_under_way_it_says_why_there_is_no_second(left):

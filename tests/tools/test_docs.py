@@ -7,9 +7,10 @@ import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
-from edac_core.cli import make_parser
-from edac_core.locations import PROJECT
+from edac_core.cli import main, make_parser
+from edac_core.locations import PROJECT, SHIPPED
 from edac_core.studies.plan import load_plan
+from edac_core.studies.store import Store
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 COMMANDS = {
@@ -39,3 +40,31 @@ def test_a_command_of_the_documentation_is_one(page, command):
 
 def test_there_are_commands():
     assert len(COMMANDS) > 15
+
+
+def takes_what_is_shipped(words):
+    """Say whether a command needs no more than what comes along."""
+    if words[0] == "cache":
+        return words[1] == "check"
+    return words[0] == "status" or (words[0] in {"table", "export"} and words[1] in SHIPPED_STUDIES)
+
+
+SHIPPED_STUDIES = set(Store(SHIPPED, readonly=True).studies()["name"])
+READY = sorted(
+    {
+        tuple(shlex.split(command)[1:])
+        for _, command in COMMANDS
+        if takes_what_is_shipped(shlex.split(command)[1:])
+    }
+)
+
+
+@pytest.mark.parametrize("words", READY, ids=" ".join)
+def test_a_command_that_takes_what_is_shipped_is_run(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--cache", str(tmp_path / "cache")]) == 0
+    assert capsys.readouterr().out
+
+
+def test_some_commands_are_run():
+    assert {words[0] for words in READY} == {"status", "table", "export", "cache"}

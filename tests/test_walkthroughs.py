@@ -1,4 +1,4 @@
-"""Every command of the tutorial is run as it stands there, and does what the page says."""
+"""The tutorial's and the README's commands are run as they stand there, and do what these say."""
 
 import os
 import re
@@ -15,6 +15,12 @@ PAGE = (PROJECT / "docs" / "tutorial.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(sh|toml)\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.strip().splitlines()]
 PLAN = next(text for kind, text in BLOCKS if kind == "toml")
+README = (PROJECT / "README.md").read_text("utf-8")
+QUICK = re.findall(r"^(\.venv/bin/edac \S+ .*quick.*?)(?:  +#.*)?$", README, re.MULTILINE)
+
+needs_environment = pytest.mark.skipif(
+    not Path(PROJECT / ".venv").exists(), reason="the commands are for a folder with .venv"
+)
 
 
 def run(command, folder):
@@ -31,11 +37,15 @@ def run(command, folder):
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
     """What each command printed, by a word of it."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    for name in (".venv", "docs"):
-        (folder / name).symlink_to(PROJECT / name)
+    folder = like_the_projects(tmp_path_factory.mktemp("tutorial"))
     (folder / "mine.toml").write_text(PLAN, "utf-8")
     return {command: run(command, folder) for command in COMMANDS}, folder
+
+
+def like_the_projects(folder):
+    for name in (".venv", "docs", "plans"):
+        (folder / name).symlink_to(PROJECT / name)
+    return folder
 
 
 def of(said, word):
@@ -44,9 +54,7 @@ def of(said, word):
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(
-    not Path(PROJECT / ".venv").exists(), reason="the page's commands are for a folder with .venv"
-)
+@needs_environment
 def test_the_tutorial_does_what_it_says(said):
     assert "80" in of(said, "audit")
     assert "width-distilled" in of(said, "table")
@@ -63,3 +71,19 @@ def test_every_command_of_the_page_is_in_a_block_that_is_run():
     prose = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
     inline = set(re.findall(r"`(\.venv/[^`]+|edac [^`]+)`", prose))
     assert inline == {".venv/bin/streamlit run app.py"}
+
+
+@pytest.mark.nightly
+@needs_environment
+def test_the_readmes_study_does_what_it_says(tmp_path):
+    folder = like_the_projects(tmp_path)
+    printed = {command: run(command, folder) for command in QUICK}
+
+    assert [command.split()[1] for command in QUICK] == [
+        "run", "table", "table", "export", "export", "rerun", "search"
+    ]  # fmt: skip
+    assert "polynomial" in printed[QUICK[1]]
+    assert (folder / "cough.tflite").read_bytes()[4:8] == b"TFL3"
+    assert "check.py" in printed[QUICK[4]]
+    assert "Bit-equal" in printed[QUICK[5]]
+    assert "variants measured" in printed[QUICK[6]]

@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import os
+import tomllib
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import tiny
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import contest, features, level, memory, scoring, targets, training
+from benchmarks import contest, features, level, memory, scoring, sweep, targets, training
 from edac_core.compress.quantization import convert
 from edac_core.datasets import open_dataset
 from edac_core.measure.size import size_of
 from edac_core.models import MODELS
-from edac_core.studies.jobs import Job
+from edac_core.studies.jobs import Job, expand
+from edac_core.studies.plan import parse_plan
 from edac_core.studies.work import pack_weights
 
 
@@ -64,6 +66,17 @@ def test_both_ways_to_a_level_prune_as_much(inputs, tmp_path):
     own, plain = (size_of(made["float32"].model).zip_bytes for made in found)
     assert own == pytest.approx(plain, rel=0.2)
     assert all(0 <= made["float32"].auc <= 1 for made in found)
+
+
+def test_a_sweeps_plans_share_their_baseline():
+    """So that the second run of the study trains levels only."""
+    first, second = (
+        expand(parse_plan(tomllib.loads(sweep._plan("synthetic", sparsities, epochs=epochs))))
+        for sparsities, epochs in (((0.1,), 1), (sweep.SPARSITIES, 10))
+    )
+    (one,), (other,) = first, second
+    assert one.baseline == other.baseline
+    assert len(other.jobs) == 1 + len(sweep.SPARSITIES)
 
 
 def test_a_cold_cache_is_empty_and_a_warm_one_full(tmp_path):

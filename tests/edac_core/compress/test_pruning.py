@@ -2,14 +2,19 @@ import numpy as np
 import pytest
 import tensorflow_model_optimization as tfmot
 import tiny
+from hypothesis import given
+from hypothesis import strategies as st
 from tensorflow_model_optimization.python.core.sparsity.keras import pruning_impl
 
+from edac_core.compress import pruning
 from edac_core.compress.pruning import (
     BLOCK_SIZE,
+    Pruner,
     block_magnitudes,
     magnitude_mask,
     magnitude_threshold,
     make_schedule,
+    nth_smallest,
     prunable_weights,
     prune,
     sparsity_of,
@@ -43,6 +48,45 @@ def test_masks_equal_those_of_tfmot_with_ties(sparsity):
     weights = np.random.default_rng(4).integers(-3, 4, (40, 25)).astype(np.float32)
     mask = magnitude_mask(weights, sparsity)
     np.testing.assert_array_equal(mask, tfmot_mask(weights, sparsity))
+
+
+MAGNITUDES = st.floats(0, 1e3, width=32) | st.sampled_from([0.0, 0.5, 1.0, np.float32(1.1)])
+
+
+@given(st.lists(MAGNITUDES, min_size=1, max_size=40), st.data())
+def test_whatever_is_guessed_the_nth_smallest_is_the_one_of_a_sort(listed, data):
+    values = np.array(listed, np.float32)
+    position = data.draw(st.integers(0, len(values) - 1))
+    guess = data.draw(st.none() | MAGNITUDES | st.sampled_from(listed) | st.just(np.nan))
+    near = None if guess is None else np.float32(guess)
+    assert nth_smallest(values, position, near=near) == np.sort(values)[position]
+
+
+def test_a_pruners_masks_are_those_of_a_fresh_one(monkeypatch):
+    """What it remembers of the masks before makes them faster, and no others."""
+
+    def masks():
+        seed_everything(1)
+        model = tiny.network()
+        weights = prunable_weights(model)
+        pruner = Pruner(weights, make_schedule("constant", 0.7, steps=10))
+        rng, seen = np.random.default_rng(3), []
+        for step in range(1, 6):
+            for weight in weights:
+                weight.assign_add(rng.normal(scale=0.01, size=weight.shape).astype(np.float32))
+            pruner.before_step(step)
+            seen += [weight.numpy() == 0 for weight in weights]
+        return seen
+
+    remembering = masks()
+    plain = pruning.nth_smallest
+    monkeypatch.setattr(
+        pruning,
+        "nth_smallest",
+        lambda values, at, **guess: plain(values, at, **dict.fromkeys(guess)),
+    )
+    for one, other in zip(remembering, masks(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.9, 0.99])

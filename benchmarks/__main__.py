@@ -46,14 +46,17 @@ def main() -> int:
     options = _options()
     console = Console()
     stages = _stages(options, console)
-    failed = run_stages({name: stages[name] for name in options.only}, console, path=RESULTS)
+    wanted = {name: stages[name] for name in options.only}
+    failed = run_stages(wanted, console, path=RESULTS, runs=options.runs)
     if RESULTS.exists():
         report.write(json.loads(RESULTS.read_text("utf-8")), page=report.PAGE)
         console.print(f"Written to {RESULTS} and {report.PAGE}")
     return 1 if failed else 0
 
 
-def run_stages(stages: Mapping[str, Stage], console: Console, *, path: Path) -> list[str]:
+def run_stages(
+    stages: Mapping[str, Stage], console: Console, *, path: Path, runs: int
+) -> list[str]:
     """Run stages, write the results after each and print its table.
 
     Parameters
@@ -65,6 +68,8 @@ def run_stages(stages: Mapping[str, Stage], console: Console, *, path: Path) -> 
     path
         JSON file. What it holds of other stages stays: each says itself when, where, with what
         and beside what load it was measured.
+    runs
+        Of each contestant, which is kept with the results.
 
     Returns
     -------
@@ -73,7 +78,7 @@ def run_stages(stages: Mapping[str, Stage], console: Console, *, path: Path) -> 
     """
     failed = []
     for name, measure in stages.items():
-        circumstances = _circumstances()
+        circumstances = _circumstances(runs=runs)
         try:
             found = circumstances | measure()
         except Exception:  # noqa: BLE001 - whatever it is, the other stages' results are worth having
@@ -148,8 +153,9 @@ def _keep(found: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(kept | found, indent=1), "utf-8")
 
 
-def _circumstances() -> dict[str, Any]:
+def _circumstances(*, runs: int) -> dict[str, Any]:
     return {
+        "runs": runs,
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "load_average": os.getloadavg(),
         "machine": machine(),

@@ -59,7 +59,9 @@ SECTIONS = {
     ),
     "features": (
         "Features",
-        "Decoding and features of all recordings, against librosa or openSMILE in a loop.",
+        "Decoding and features of all recordings, against librosa or openSMILE in a loop. "
+        "openSMILE reads a file at its own sample rate, where this project has one for all "
+        "recordings: their values differ.",
     ),
     "page": (
         "The first page",
@@ -112,8 +114,8 @@ def document(results: Mapping[str, Any]) -> str:
 
 
 _INTRODUCTION = (
-    "What `make bench` measured, side by side in one run, as medians: ratios mean more than "
-    "seconds. It takes about an hour. Run it on a machine that does nothing else; "
+    "What `make bench` measured, side by side, as medians over runs: ratios mean more than "
+    "seconds. It takes over an hour. Run it on a machine that does nothing else; "
     "`bench-results/bench.json` has every single time, and `bench-results/bench.html` this page."
 )
 
@@ -179,6 +181,7 @@ def _circumstances(found: Mapping[str, Any]) -> str:
         f"{found['measured'][:10]}, {machine['cpu']}, {machine['cores']} cores",
         f"Python {machine['python']}, TensorFlow {found['versions']['tensorflow']}",
         f"load before it {found['load_average'][0]:.1f}",
+        f"{found['runs']} run{'s' if found['runs'] != 1 else ''}",
         *([f"recordings of {found['dataset']}"] if "dataset" in found else []),
     ]
     return "; ".join(parts) + "."

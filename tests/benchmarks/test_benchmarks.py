@@ -71,8 +71,11 @@ def test_both_ways_to_a_level_prune_as_much(inputs, tmp_path):
 def test_a_sweeps_plans_share_their_baseline():
     """So that the second run of the study trains levels only."""
     first, second = (
-        expand(parse_plan(tomllib.loads(sweep._plan("synthetic", sparsities, epochs=epochs))))
-        for sparsities, epochs in (((0.1,), 1), (sweep.SPARSITIES, 10))
+        expand(parse_plan(tomllib.loads(plan)))
+        for plan in (
+            sweep._plan("synthetic", (0.1,), epochs=1, schedule="constant"),
+            sweep._plan("synthetic", sweep.SPARSITIES, epochs=10),
+        )
     )
     (one,), (other,) = first, second
     assert one.baseline == other.baseline
@@ -135,13 +138,15 @@ def test_a_stage_that_fails_loses_no_results(tmp_path):
     }
     path = tmp_path / "results" / "bench.json"
     shown = io.StringIO()
-    assert command.run_stages(stages, Console(file=shown, width=200), path=path) == ["training"]
+    assert command.run_stages(stages, Console(file=shown, width=200), path=path, runs=3) == [
+        "training"
+    ]
     results = json.loads(path.read_text("utf-8"))
     assert results["memory"]["megabytes"] == megabytes
     assert "out of breath" in shown.getvalue()
     assert "200" in shown.getvalue()
 
-    command.run_stages({"training": fail}, Console(file=shown), path=path)
+    command.run_stages({"training": fail}, Console(file=shown), path=path, runs=3)
     assert json.loads(path.read_text("utf-8")) == results
 
 

@@ -58,7 +58,7 @@ FOUND = {
 @pytest.fixture
 def results():
     circumstances = {
-        "measured": "2026-01-02T03:04:05+00:00", "load_average": [0.5, 0.4, 0.3],
+        "measured": "2026-01-02T03:04:05+00:00", "load_average": [0.5, 0.4, 0.3], "runs": 3,
         "machine": {"cpu": "A <fast> one", "cores": 2, "python": "3.11.7"},
         "versions": {"tensorflow": "2.21.0"},
     }  # fmt: skip

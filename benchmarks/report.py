@@ -22,6 +22,7 @@ from rich.table import Table
 from benchmarks.page import title_of
 from benchmarks.stages import RESULTS, TABLES
 from edac_core.locations import PROJECT
+from tools import markdown
 
 PAGE = RESULTS.with_suffix(".html")
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
@@ -192,10 +193,7 @@ def _rows(table: Table) -> Iterator[tuple[str, ...]]:
 
 
 def _markdown(table: Table) -> str:
-    headings = [str(column.header) for column in table.columns]
-    rows = [[cell.replace("\n", "<br>") for cell in row] for row in _rows(table)]
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table([str(column.header) for column in table.columns], _rows(table))
 
 
 def _html(table: Table) -> str:
@@ -243,41 +241,40 @@ def _lines(
 
 
 def _level(found: Mapping[str, Any]) -> go.Figure:
+    def medians(name: str) -> dict[str, float]:
+        levels = found["levels"].items()
+        return {schedule: statistics.median(both[name]["seconds"]) for schedule, both in levels}
+
     figure = _figure(x="schedule", y="seconds a level")
-    for name, title, colour in _both("plain_tfmot", "plain tfmot"):
-        medians = {
-            schedule: statistics.median(both[name]["seconds"])
-            for schedule, both in found["levels"].items()
-        }
-        _bars(figure, title, colour, medians)
-    return figure
+    return _beside(figure, "plain_tfmot", "plain tfmot", medians)
 
 
 def _sweep(found: Mapping[str, Any]) -> go.Figure:
-    figure = _figure(x="", y="levels an hour")
-    for name, title, colour in _both("plain_tfmot", "plain tfmot"):
-        hourly = 3_600 * found["levels"] / statistics.median(found["seconds"][name])
-        _bars(figure, title, colour, {"": hourly})
-    return figure
+    def hourly(name: str) -> dict[str, float]:
+        return {"": 3_600 * found["levels"] / statistics.median(found["seconds"][name])}
+
+    return _beside(_figure(x="", y="levels an hour"), "plain_tfmot", "plain tfmot", hourly)
 
 
 def _training(found: Mapping[str, Any]) -> go.Figure:
-    figure = _figure(x="network", y="samples a second")
-    for name, title, colour in _both("plain_fit", "plain fit"):
-        speeds = {
+    def speeds(name: str) -> dict[str, float]:
+        networks = found["networks"].items()
+        return {
             network: one["samples"] / statistics.median(one["seconds"][name])
-            for network, one in found["networks"].items()
+            for network, one in networks
         }
-        _bars(figure, title, colour, speeds)
-    return figure
+
+    figure = _figure(x="network", y="samples a second")
+    return _beside(figure, "plain_fit", "plain fit", speeds)
 
 
 def _scoring(found: Mapping[str, Any]) -> go.Figure:
+    def speed(name: str) -> dict[str, float]:
+        seconds = statistics.median(found["seconds"][name])
+        return {found["network"]: found["recordings"] / seconds}
+
     figure = _figure(x="", y="recordings a second")
-    for name, title, colour in _both("one_at_a_time", "one at a time"):
-        speed = found["recordings"] / statistics.median(found["seconds"][name])
-        _bars(figure, title, colour, {found["network"]: speed})
-    return figure
+    return _beside(figure, "one_at_a_time", "one at a time", speed)
 
 
 def _features(found: Mapping[str, Any]) -> go.Figure:
@@ -370,8 +367,13 @@ def _targets(found: Mapping[str, Any]) -> go.Figure:
     return figure
 
 
-def _both(other: str, title: str) -> list[tuple[str, str, str]]:
-    return [(other, title, _OTHER), ("ours", "ours", _OURS)]
+def _beside(
+    figure: go.Figure, other: str, title: str, heights: Callable[[str], Mapping[str, float]]
+) -> go.Figure:
+    """Draw the bars of another contestant and, beside them, ours."""
+    _bars(figure, title, _OTHER, heights(other))
+    _bars(figure, "ours", _OURS, heights("ours"))
+    return figure
 
 
 FIGURES: dict[str, Callable[[Mapping[str, Any]], go.Figure]] = {

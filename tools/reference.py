@@ -12,7 +12,7 @@ import dataclasses
 import inspect
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from edac_core.locations import PROJECT, SHIPPED
 from edac_core.studies import schema
 from edac_core.studies.plan import Compression, Data, Plan, Training
 from edac_core.studies.store import Store
+from tools.markdown import table
 
 FOLDER = PROJECT / "docs" / "reference"
 
@@ -74,13 +75,13 @@ def _commands(
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:
     rows = [
-        f"| `{_written(action)}` | {_cell(action.help or '')} |"
+        (f"`{_written(action)}`", _cell(action.help or ""))
         for action in parser._actions  # noqa: SLF001 - argparse has no other way to ask
         if action.dest != "help"
     ]
     said = (parser.description or "").rstrip(".")
     parts = [f"## `{name}`", f"{said[:1].upper()}{said[1:]}."]
-    return "\n\n".join([*parts, "\n".join(["| argument | meaning |", "|---|---|", *rows])])
+    return "\n\n".join([*parts, table(("argument", "meaning"), rows)])
 
 
 def _written(action: argparse.Action) -> str:
@@ -113,13 +114,13 @@ def _table(
     title: str, kind: type[Any], *, leave_out: frozenset[str] | set[str] = frozenset()
 ) -> str:
     rows = [
-        f"| `{field.name}` | `{_cell(str(field.type))}` | {_default(field)} |"
+        (f"`{field.name}`", f"`{_cell(str(field.type))}`", _default(field))
         for field in dataclasses.fields(kind)
         if field.name not in leave_out
     ]
     return "\n\n".join([
         f"## {title}", inspect.cleandoc(kind.__doc__ or ""),
-        "\n".join(["| setting | type | default |", "|---|---|---|", *rows]),
+        table(("setting", "type", "default"), rows),
     ])  # fmt: skip
 
 
@@ -146,17 +147,17 @@ def _bundle() -> str:
         "`edac export STUDY ... --output NAME.zip`, and the pages, write a variant as a zip "
         "archive of one folder. The same variant gives the same bytes.",
         "## Files",
-        _rows(("file", "what it is"), ((f"`{name}`", use) for name, use in FILES.items())),
+        table(("file", "what it is"), ((f"`{name}`", use) for name, use in FILES.items())),
         "A `model.h` is left out of a model that no microcontroller holds, `frontend.py` of "
         "openSMILE's features, and a network's definition of networks that come along.",
         "## `golden.npz`",
         "Ten generated coughs: they tell whether a port computes the same, and nothing else.",
-        _rows(("array", "shape", "type"), _arrays(files["golden.npz"])),
+        table(("array", "shape", "type"), _arrays(files["golden.npz"])),
         "## `operating_point.json`",
-        _rows(("key", "type"), _keys(json.loads(files["operating_point.json"]))),
+        table(("key", "type"), _keys(json.loads(files["operating_point.json"]))),
         "## `metrics.json`",
         "Shares have `count`, `of`, `estimate` and a 95 % interval; times are milliseconds.",
-        _rows(("key", "type"), _keys(json.loads(files["metrics.json"]))),
+        table(("key", "type"), _keys(json.loads(files["metrics.json"]))),
         "## `frontend.json`",
         "All that decides the features, and the versions of the libraries that computed them.",
         *(_frontend(name) for name in FRONTENDS),
@@ -203,7 +204,7 @@ _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or fals
 def _frontend(name: str) -> str:
     settings = frontend_settings(get_frontend(name))
     shown = [(f"`{key}`", _value(settings[key])) for key in settings if key != "libraries"]
-    return f"### `{name}`\n\n{_rows(('key', 'value'), shown)}"
+    return f"### `{name}`\n\n{table(('key', 'value'), shown)}"
 
 
 def _value(value: Any) -> str:
@@ -212,11 +213,6 @@ def _value(value: Any) -> str:
 
 
 _LONG = 4
-
-
-def _rows(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [headings, ("---",) * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

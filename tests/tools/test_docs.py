@@ -1,5 +1,6 @@
 """The documentation as a reader meets it: it builds, and its commands are commands."""
 
+import contextlib
 import re
 import shlex
 
@@ -49,7 +50,8 @@ def takes_what_is_shipped(words):
     return words[0] == "status" or (words[0] in {"table", "export"} and words[1] in SHIPPED_STUDIES)
 
 
-SHIPPED_STUDIES = set(Store(SHIPPED, readonly=True).studies()["name"])
+with contextlib.closing(Store(SHIPPED, readonly=True)) as store:
+    SHIPPED_STUDIES = set(store.studies()["name"])
 READY = sorted(
     {
         tuple(shlex.split(command)[1:])

@@ -85,4 +85,6 @@ def settled(page):
     expect(page.locator("[data-testid=stApp]")).to_have_attribute(
         "data-test-script-state", re.compile("notRunning|stopped")
     )
+    # A run that has begun can pass for one that has not for a moment; its blanks give it away.
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)

@@ -5,23 +5,34 @@ import subprocess
 import sys
 import zipfile
 
+import pytest
+from playwright.sync_api import TimeoutError as StillWaiting
 from playwright.sync_api import expect
 
+from dashboard.export import BUNDLE_SECONDS
+
 CHOSEN = "int8&method=polynomial&sparsity=95&run=1"
+# Longer than the page itself waits, so that its words on what went wrong are there to be read.
+PATIENCE_MS = 1000 * (BUNDLE_SECONDS + 30)
 
 
 def downloaded(page, label, folder):
-    with page.expect_download(timeout=60_000) as waiting:
-        page.get_by_test_id("stDownloadButton").get_by_role("button", name=label).click()
+    button = page.get_by_test_id("stDownloadButton").get_by_role("button", name=label)
+    try:
+        with page.expect_download(timeout=PATIENCE_MS) as waiting:
+            button.click()
+    except StillWaiting:
+        pytest.fail(f"No download. The page says: {page.get_by_test_id('stMain').inner_text()}")
     download = waiting.value
     target = folder / download.suggested_filename
     download.save_as(target)
     return target
 
 
-def test_a_bundle_is_downloaded_and_passes_its_own_check(visit, tmp_path):
+def test_a_bundle_is_downloaded_and_passes_its_own_check(visit, settle, tmp_path):
     page = visit(f"?study=cnn&model=cnn&precision={CHOSEN}")
     bundle = downloaded(page, "Download bundle", tmp_path)
+    settle(page)
     model = downloaded(page, "Download .tflite", tmp_path)
     assert bundle.name == "cnn-polynomial-95-int8-run1.zip"
     assert model.name == "cnn-polynomial-95-int8-run1.tflite"

@@ -14,7 +14,7 @@ SOURCES = [
 ]
 RAW = {"html", "iframe", "declare_component", "component", "write_stream"}
 # Where raw HTML is drawn, and the constant that is all of it.
-REASONED = {("dashboard/export.py", "_OUR_WORDS_ONLY")}
+REASONED = {("dashboard/export.py", "_OUR_WORDS_FIRST")}
 
 
 def calls(path):
@@ -70,7 +70,7 @@ def test_what_is_drawn_as_html_holds_nothing_from_outside():
     (value,) = [
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_OUR_WORDS_ONLY"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_OUR_WORDS_FIRST"
     ]
     assert isinstance(value, ast.Constant)
-    assert export._OUR_WORDS_ONLY.startswith("<style>")
+    assert export._OUR_WORDS_FIRST.startswith("<style>")

@@ -21,7 +21,8 @@ from edac_core.studies import BASELINE, method_of
 from edac_core.studies.inputs import FEATURES
 from edac_core.studies.journal import LOCK_FILE
 from edac_core.studies.store import Store
-from edac_core.studies.upkeep import is_within, mark_path, model_files, only_user
+from edac_core.studies.upkeep.locks import only_user
+from edac_core.studies.upkeep.places import is_within, mark_path, model_files
 
 LIMIT_VARIABLE = "EDAC_CACHE_BYTES"
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from edac_core.errors import StoreError
 from edac_core.locations import SHIPPED, local_cache
+from edac_core.progress import EventListener, libraries_write_to, reporter
 from edac_core.studies.store import Store
 
 
@@ -80,6 +81,31 @@ def termination_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def running(
+    options: argparse.Namespace, log: Path, *, silent: bool = False
+) -> Iterator[EventListener]:
+    """Tell of a run while it goes on, and end it in good order when it is to end.
+
+    Parameters
+    ----------
+    options
+        The command's.
+    log
+        The file that gets what libraries write.
+    silent
+        Whether to tell nothing, as where a table is all that is to be printed.
+    """
+    with (
+        termination_interrupts(),
+        libraries_write_to(log) as screen,
+        reporter(
+            quiet=options.quiet or silent, as_json=options.json and not silent, screen=screen
+        ) as listener,
+    ):
+        yield listener
 
 
 def limit_of_cache() -> int | None:

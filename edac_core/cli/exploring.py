@@ -17,12 +17,11 @@ from edac_core.cli.common import (
     limit,
     limit_of_cache,
     positive,
+    running,
     say,
     seed,
     show,
-    termination_interrupts,
 )
-from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies.journal import LOG_FILE, run_folder
 from edac_core.studies.plan import load_plan
 from edac_core.studies.store import Store
@@ -90,11 +89,7 @@ def _search(options: argparse.Namespace) -> int:
         raw_bytes=_bytes(options.max_raw_kb),
         latency_ms=options.max_latency_ms,
     )
-    with (
-        termination_interrupts(),
-        libraries_write_to(run_folder(options.cache, plan.name + SUFFIX) / LOG_FILE) as screen,
-        reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
-    ):
+    with running(options, run_folder(options.cache, plan.name + SUFFIX) / LOG_FILE) as listener:
         found = search(
             plan,
             cache=options.cache,
@@ -145,12 +140,8 @@ def _sensitivity(options: argparse.Namespace) -> int:
         measure_sensitivities,
     )
 
-    quiet = options.quiet or options.json or options.csv
-    with (
-        termination_interrupts(),
-        libraries_write_to(options.cache / SENSITIVITY_LOG) as screen,
-        reporter(quiet=quiet, as_json=False, screen=screen) as listener,
-    ):
+    log, silent = options.cache / SENSITIVITY_LOG, options.json or options.csv
+    with running(options, log, silent=silent) as listener:
         measure_sensitivities(
             options.study,
             cache=options.cache,

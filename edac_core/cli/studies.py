@@ -15,12 +15,11 @@ from edac_core.cli.common import (
     open_stores,
     positive,
     resource,
+    running,
     say,
     show,
     store_of,
-    termination_interrupts,
 )
-from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies.journal import LOG_FILE, run_folder
 from edac_core.studies.plan import load_plan
 from edac_core.studies.trust import MARGIN
@@ -64,11 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     from edac_core.studies.run import run_study  # noqa: PLC0415 - Dask takes a second to import
 
     plan, most_bytes = load_plan(options.plan), limit_of_cache()
-    with (
-        termination_interrupts(),
-        libraries_write_to(run_folder(options.cache, plan.name) / LOG_FILE) as screen,
-        reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
-    ):
+    with running(options, run_folder(options.cache, plan.name) / LOG_FILE) as listener:
         summary = run_study(
             plan,
             cache=options.cache,

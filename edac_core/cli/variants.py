@@ -13,10 +13,9 @@ from typing import Any
 import pandas as pd
 
 from edac_core.apart import Workers
-from edac_core.cli.common import add_command, positive, say, store_of, termination_interrupts
+from edac_core.cli.common import add_command, positive, running, say, store_of
 from edac_core.errors import StoreError
 from edac_core.export import export_bundle
-from edac_core.progress import libraries_write_to, reporter
 from edac_core.studies import BASELINE
 from edac_core.studies.journal import LOG_FILE
 from edac_core.studies.store import Store
@@ -165,11 +164,7 @@ def _rerun(options: argparse.Namespace) -> int:
 
     store = store_of(options.study, options.cache)
     chosen = _chosen_variant(store.variants(options.study), options)
-    with (
-        termination_interrupts(),
-        libraries_write_to(options.cache / FOLDER / LOG_FILE) as screen,
-        reporter(quiet=options.quiet, as_json=options.json, screen=screen) as listener,
-    ):
+    with running(options, options.cache / FOLDER / LOG_FILE) as listener:
         found = rerun(
             store,
             study=options.study,

@@ -6,7 +6,7 @@ PORT ?= 8501
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: app test soak lint types bench screenshots reference docs clean
+.PHONY: app test soak lint types bench screenshots reference results docs clean
 
 app: $(INSTALLED)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -32,6 +32,9 @@ screenshots: $(INSTALLED_DEV)
 
 reference: $(INSTALLED_DEV)
 	$(BIN)/python -m tools.reference
+
+results: $(INSTALLED_DEV)
+	$(BIN)/python -m tools.results
 
 docs: $(INSTALLED_DEV)
 	$(BIN)/mkdocs build

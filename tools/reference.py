@@ -12,19 +12,32 @@ import dataclasses
 import inspect
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from edac_core.cli import make_parser
+from edac_core.compress import PRECISIONS, SCHEDULES
+from edac_core.compress.methods import METHODS
+from edac_core.datasets import DATASETS
 from edac_core.export.bundle import Bundle, make_bundle
 from edac_core.export.frontend import frontend_settings
 from edac_core.export.words import FILES
 from edac_core.frontends import FRONTENDS, get_frontend
 from edac_core.locations import PROJECT, SHIPPED
+from edac_core.models import MODELS
 from edac_core.studies import schema
-from edac_core.studies.plan import Compression, Data, Plan, Training
+from edac_core.studies.plan import (
+    DECAY_ENDS,
+    GRAPHS,
+    PROTOCOLS,
+    STARTS,
+    Compression,
+    Data,
+    Plan,
+    Training,
+)
 from edac_core.studies.store import Store
 from tools.markdown import table
 
@@ -75,7 +88,7 @@ def _commands(
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:
     rows = [
-        (f"`{_written(action)}`", _cell(action.help or ""))
+        (f"`{_written(action)}`", _cell(_required(action) + (action.help or "")))
         for action in parser._actions  # noqa: SLF001 - argparse has no other way to ask
         if action.dest != "help"
     ]
@@ -91,6 +104,10 @@ def _written(action: argparse.Action) -> str:
     if action.choices:
         return f"{name} {{{','.join(map(str, action.choices))}}}"
     return f"{name} {action.metavar or action.dest.upper()}" if action.option_strings else name
+
+
+def _required(action: argparse.Action) -> str:
+    return "required; " if action.required and action.option_strings else ""
 
 
 def _cell(text: str) -> str:
@@ -114,14 +131,29 @@ def _table(
     title: str, kind: type[Any], *, leave_out: frozenset[str] | set[str] = frozenset()
 ) -> str:
     rows = [
-        (f"`{field.name}`", f"`{_cell(str(field.type))}`", _default(field))
+        (f"`{field.name}`", _values(field), _default(field))
         for field in dataclasses.fields(kind)
         if field.name not in leave_out
     ]
     return "\n\n".join([
         f"## {title}", inspect.cleandoc(kind.__doc__ or ""),
-        table(("setting", "type", "default"), rows),
+        table(("setting", "type or values", "default"), rows),
     ])  # fmt: skip
+
+
+_OFFERED: Mapping[str, Iterable[str]] = {
+    "dataset": DATASETS, "protocol": PROTOCOLS, "models": (*MODELS, "FILE.py"),
+    "schedules": SCHEDULES, "methods": METHODS, "precisions": PRECISIONS, "start": STARTS,
+    "decay_end": DECAY_ENDS, "graph": GRAPHS,
+}  # fmt: skip
+
+
+def _values(field: dataclasses.Field[Any]) -> str:
+    """Write the values that a setting takes, or its type where they are too many to list."""
+    if field.name not in _OFFERED:
+        return f"`{_cell(str(field.type))}`"
+    several = "" if field.type == "str" else "any of "
+    return several + ", ".join(f"`{value}`" for value in _OFFERED[field.name])
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -147,7 +179,11 @@ def _bundle() -> str:
         "`edac export STUDY ... --output NAME.zip`, and the pages, write a variant as a zip "
         "archive of one folder. The same variant gives the same bytes.",
         "## Files",
-        table(("file", "what it is"), ((f"`{name}`", use) for name, use in FILES.items())),
+        table(
+            ("file", "what it is"),
+            [(f"`{name}`", use) for name, use in FILES.items()]
+            + [("`README.md`", "this table, and how to check and use the bundle")],
+        ),
         "A `model.h` is left out of a model that no microcontroller holds, `frontend.py` of "
         "openSMILE's features, and a network's definition of networks that come along.",
         "## `golden.npz`",

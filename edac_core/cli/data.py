@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,24 @@ def add_commands(commands: Any) -> None:
         action = add_command(actions, name, command, text)
         action.add_argument("dataset")
         action.add_argument("--path", type=Path, help=path)
+        if command is _audit:
+            action.add_argument(
+                "--option", type=_option, action="append", default=[], metavar="NAME=VALUE",
+                help="an option of the data set, as in a plan, such as positive=wet",
+            )  # fmt: skip
+
+
+def _option(text: str) -> tuple[str, object]:
+    """Read an option of a data set; what is no number, true or false is a text."""
+    name, _, value = text.partition("=")
+    if name == "path":
+        raise argparse.ArgumentTypeError("the path has an option of its own: --path")
+    if not (name and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like positive=wet")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -39,7 +58,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
-    dataset = open_dataset(options.dataset, path=options.path)
+    dataset = open_dataset(options.dataset, path=options.path, **dict(options.option))
     result = audit(dataset, cache=options.cache)
     if options.csv:
         left_out = dataset.dropped.assign(verdict="drop")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from edac_core.apart import Workers
 from edac_core.cli.common import add_command, positive, running, say, store_of
+from edac_core.compress import PRECISIONS
 from edac_core.errors import StoreError
 from edac_core.export import export_bundle
 from edac_core.studies import BASELINE
@@ -53,12 +54,13 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_choice_of_variant(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="cnn")
+    parser.add_argument("--model", default="cnn", help="network (default: cnn)")
     parser.add_argument("--method", help="polynomial if not given; none is the baseline")
     parser.add_argument("--sparsity", type=float, help="a fraction; without it, the baseline")
-    parser.add_argument("--precision", required=True)
-    parser.add_argument("--split-seed", type=int)
-    parser.add_argument("--training-seed", type=int)
+    parser.add_argument("--precision", required=True, help=", ".join(PRECISIONS))
+    run = "of the run (default: the first whose file is here)"
+    parser.add_argument("--split-seed", type=int, help=run)
+    parser.add_argument("--training-seed", type=int, help=run)
 
 
 def _chosen_variant(variants: pd.DataFrame, options: argparse.Namespace) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Data:
 class Training:
     """Which networks, trained from which seeds; `None` leaves it to the network's own recipe.
 
-    A network is one of `edac_core.models.MODELS`, or a Python file that defines one.
+    A network is one of the papers', or a Python file that defines one.
     """
 
     models: tuple[str, ...]
@@ -86,10 +86,10 @@ class Compression:
     `training_epochs` those of smaller networks that are trained from scratch, by default as many as
     the full one's.
 
-    `start` says whose weights a magnitude-pruned level goes on from (one of `STARTS`; "previous"
-    follows the order of `sparsities`). The polynomial schedule, which gradual methods share,
-    begins at `initial_sparsity`, updates its masks every `frequency` steps and ends at
-    `decay_end` (one of `DECAY_ENDS`). `graph` is one of `GRAPHS`; baselines are always the paper's.
+    `start` says whose weights a magnitude-pruned level goes on from ("previous" follows the order
+    of `sparsities`). The polynomial schedule, which gradual methods share, begins at
+    `initial_sparsity`, updates its masks every `frequency` steps and ends at `decay_end`.
+    `graph` is that of compressed networks; baselines are always the paper's.
     """
 
     schedules: tuple[str, ...] = SCHEDULES

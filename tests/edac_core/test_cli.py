@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - a table of mistakes reads best with a mistake a line
 import csv
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import stored
@@ -465,6 +467,40 @@ def test_data_audit_counts_verdicts(tmp_path, capsys):
     assert main(["data", "audit", "folder", *arguments]) == 0
     verdicts = json.loads(capsys.readouterr().out.splitlines()[0])
     assert {row["verdict"]: row["recordings"] for row in verdicts} == {"usable": 2, "silent": 1}
+
+
+def test_data_audit_takes_the_options_of_a_data_set(tmp_path, capsys):
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 22_050))
+    soundfile.write(tmp_path / "a.wav", noise[0], 22_050)
+    soundfile.write(tmp_path / "b.wav", noise[1], 22_050)
+    (tmp_path / "mine.csv").write_text("path,label\na.wav,wet\nb.wav,dry\n")
+    arguments = ["data", "audit", "folder", "--path", str(tmp_path / "mine.csv")]
+    arguments += ["--cache", str(tmp_path), "--csv"]
+    assert main([*arguments, "--option", "positive=wet"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("recording")
+    assert table["label"].to_dict() == {"a.wav": 1, "b.wav": 0}
+    assert main([*arguments, "--option", "negative=dry"]) == 2
+    assert "no option 'negative': use positive" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("positive", "'positive' is not like positive=wet"),
+        ("path=x", "an option of its own: --path"),
+    ],
+)
+def test_an_option_of_a_data_set_that_is_none_is_refused(text, said, capsys):
+    with pytest.raises(SystemExit):
+        main(["data", "audit", "folder", "--option", text])
+    assert said in capsys.readouterr().err
+
+
+def test_data_audit_reads_numbers_as_numbers(tmp_path, capsys):
+    arguments = ["--option", "n=12", "--cache", str(tmp_path), "--json"]
+    assert main(["data", "audit", "synthetic", *arguments]) == 0
+    verdicts = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert sum(row["recordings"] for row in verdicts) == 12
 
 
 def test_resources_that_jobs_ask_for_reach_the_run(tmp_path, monkeypatch):

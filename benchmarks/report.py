@@ -116,8 +116,10 @@ def document(results: Mapping[str, Any]) -> str:
 
 _INTRODUCTION = (
     "What `make bench` measured, side by side, as medians over runs: ratios mean more than "
-    "seconds. It takes over an hour. Run it on a machine that does nothing else; "
-    "`bench-results/bench.json` has every single time, and `bench-results/bench.html` this page."
+    "seconds. What is asked was set before anything was measured; what falls short of it, or is "
+    "slower than the other way, stands as it was found. It takes over an hour. Run it on a "
+    "machine that does nothing else; `bench-results/bench.json` has every single time, and "
+    "`bench-results/bench.html` this page."
 )
 
 

@@ -6,6 +6,7 @@ not; a test compares the pages with what this would write.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,7 +35,7 @@ PAGES = (PROJECT / "README.md", PROJECT / "docs" / "results.md")
 _BLOCK = re.compile(r"(?<=<!-- results: )([a-z_ -]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _HEADINGS = (
     "variant", "AUC ± half its 95 % interval", "within sources: {groups}",
-    "difference to float32, 95 % interval", "zip", "file", "latency",
+    "difference to float32, 95 % interval", "zip", "file", "latency (model alone)",
 )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ TABLES = {
         Row("`polynomial`, 98 %, int8 (magnitude pruning)", "polynomial", 0.98, "int8"),
     )),
     "cnn methods": Shown("cnn-methods", "cnn", (
+        *_UNPRUNED,
         Row("`polynomial`, 98 %, int8 (magnitude pruning)", "polynomial", 0.98, "int8"),
         Row("the same, then `compaction`", "polynomial+compaction", 0.98, "int8"),
         Row("the same, then `cluster-16`", "polynomial+cluster-16", 0.98, "int8"),
@@ -154,9 +156,8 @@ def _table(store: Store, shown: Shown) -> str:
     within = summarise_groups(store.groups(shown.study), variants)
     groups = " / ".join(sorted(within["group"].unique()))
     headings = [heading.format(groups=groups) for heading in _HEADINGS]
-    return "\n\n".join(
-        [_basis(store, shown, variants), table(headings, _rows(shown, figures, within))]
-    )
+    basis = f"{_basis(store, shown, variants)} {_sources(within)} {_timed_on(store, shown.study)}"
+    return "\n\n".join([basis, table(headings, _rows(shown, figures, within))])
 
 
 def _basis(store: Store, shown: Shown, variants: pd.DataFrame) -> str:
@@ -167,8 +168,24 @@ def _basis(store: Store, shown: Shown, variants: pd.DataFrame) -> str:
     (protocol,) = of_model["protocol"].unique()
     return (
         f"Study `{shown.study}`, {facts['dataset']}, protocol `{protocol}`: means over {runs} "
-        f"runs, each with its own {facts['sets']['test']} test recordings of {facts['recordings']}."
+        f"runs, each with its own {facts['sets']['test']} test recordings of {facts['recordings']}"
     )
+
+
+def _sources(within: pd.DataFrame) -> str:
+    """Say how many recordings the figures within each source rest on."""
+    counts = within.groupby("group")[["n", "positives"]].mean().round().astype(int)
+    each = [
+        f"{n} from {group}, {positives} of them positive"
+        for group, n, positives in counts.itertuples()
+    ]
+    return f"({'; '.join(each)})."
+
+
+def _timed_on(store: Store, study: str) -> str:
+    """Name the processor, as milliseconds can be compared on one alone."""
+    processors = sorted({machine["cpu"] for machine in store.latencies(study)["machine"]})
+    return f"Latency: {', '.join(processors)}, one thread."
 
 
 def _facts(store: Store, study: str) -> dict[str, Any]:
@@ -195,9 +212,10 @@ def _of(frame: pd.DataFrame, identity: tuple[str, str, float, str]) -> pd.DataFr
 
 
 def _measured(figure: pd.Series, groups: pd.DataFrame) -> list[str]:
+    of = groups.sort_values("group")
     return [
         write.auc(figure["auc"], figure["auc_half_width"]),
-        " / ".join(write.auc(auc) for auc in groups.sort_values("group")["auc"]),
+        " / ".join(itertools.starmap(write.auc, zip(of["auc"], of["auc_half_width"], strict=True))),
         _difference(figure),
         f"{write.size(figure['zip_bytes'])}, {_times(figure['zip_ratio'])}",
         f"{write.size(figure['raw_bytes'])}, {_times(figure['raw_ratio'])}",

@@ -89,7 +89,7 @@ class Workers:
             If the function raises it.
         """
         self._used = True
-        worker = self._free.get()
+        worker = _if_alive(self._free.get())
         kept: _Worker | None = None
         try:
             worker = worker or _started(self._memory, subject=subject)
@@ -103,12 +103,15 @@ class Workers:
         return result
 
     def close(self) -> None:
-        """End the workers that are free."""
-        for _ in range(self._free.qsize()):
-            with contextlib.suppress(queue.Empty):
-                worker = self._free.get_nowait()
-                if worker is not None:
-                    worker.kill()
+        """End the workers that are free; a later call starts one anew."""
+        free = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                free.append(self._free.get_nowait())
+        for worker in free:
+            if worker is not None:
+                worker.kill()
+            self._free.put(None)
 
 
 class _Worker:
@@ -126,7 +129,12 @@ class _Worker:
         try:
             self._pipe.send(message)
             # A new worker starts Python and imports the function's module: that is not its time.
-            self._receive(seconds=_STARTING_SECONDS, subject=subject)
+            if not self._pipe.poll(_STARTING_SECONDS):
+                raise ApartError(
+                    f"The process for {subject} did not start within {_STARTING_SECONDS} s: try "
+                    "again later, when the machine has less to do."
+                )
+            self._pipe.recv()
             answer: tuple[str, Any] = self._receive(seconds=seconds, subject=subject)
         except (EOFError, OSError) as error:
             raise ApartError(
@@ -143,6 +151,10 @@ class _Worker:
             )
         return self._pipe.recv()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -152,6 +164,14 @@ class _Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         return f"exit status {self._process.poll()}"
+
+
+def _if_alive(worker: _Worker | None) -> _Worker | None:
+    """Let go of a worker that ended since its last call, so that the next one is not blamed."""
+    if worker is None or worker.is_alive:
+        return worker
+    worker.kill()
+    return None
 
 
 def _started(memory: int, *, subject: str) -> _Worker:

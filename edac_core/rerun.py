@@ -14,13 +14,15 @@ import pandas as pd
 
 from edac_core.errors import StoreError
 from edac_core.export.reproduce import NETWORK_FILE, narrowed, to_toml
-from edac_core.studies.journal import PLAN_FILE, Listener
+from edac_core.studies.journal import PLAN_FILE, Listener, only_writer
 from edac_core.studies.plan import Plan, load_plan
 from edac_core.studies.run import run_study
 from edac_core.studies.store import Store
 
 FOLDER = "reruns"
-"""Where in a cache reruns have theirs, which they go on from."""
+"""Where in a cache reruns have theirs, `_CACHE`, which they go on from."""
+
+_CACHE = "cache"
 
 BIT_EQUAL = "bit-equal"
 WITHIN = "the same within tolerance"
@@ -133,21 +135,24 @@ def rerun(
     EdacError
         As for `edac_core.studies.run.run_study`; StoreError also if the study has no such job.
     """
-    folder = cache / FOLDER
-    if anew:
-        shutil.rmtree(folder, ignore_errors=True)
-    plan = _plan(store, study, variant["job"], path=path, folder=folder)
-    run_study(plan, cache=folder, workers=workers, listener=listener)
-    with contextlib.closing(Store(folder, readonly=True, live=True)) as made:
-        again = _counterpart(made, plan, variant)
-        return Rerun(
-            dict(variant),
-            again,
-            _score_difference(store.scores(variant["key"]), made.scores(again["key"])),
-            dict(
-                _changes(_environment(store, study, variant), _environment(made, plan.name, again))
-            ),
-        )
+    folder = cache / FOLDER / _CACHE
+    # The plan's file is every rerun's, and so is what `anew` deletes.
+    with only_writer(cache / FOLDER):
+        if anew:
+            shutil.rmtree(folder, ignore_errors=True)
+        plan = _plan(store, study, variant["job"], path=path, folder=folder)
+        run_study(plan, cache=folder, workers=workers, listener=listener)
+        with contextlib.closing(Store(folder, readonly=True, live=True)) as made:
+            return _compared(store, study, variant, made, plan)
+
+
+def _compared(
+    store: Store, study: str, variant: Mapping[str, Any], made: Store, plan: Plan
+) -> Rerun:
+    again = _counterpart(made, plan, variant)
+    scores = store.scores(variant["key"]), made.scores(again["key"])
+    then, now = _environment(store, study, variant), _environment(made, plan.name, again)
+    return Rerun(dict(variant), again, _score_difference(*scores), dict(_changes(then, now)))
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,14 +198,15 @@ def _score_difference(before: pd.DataFrame, again: pd.DataFrame) -> float:
 
 def _environment(store: Store, study: str, variant: Mapping[str, Any]) -> dict[str, Any]:
     found = store.jobs(study).set_index("key")["environment"][variant["job"]]
-    machine = found["machine"]
-    return {
-        **found["versions"],
-        "python": machine["python"],
-        "processor": machine["cpu"],
-        "threads": found["threads"],
-        "oneDNN": found["onednn"],
+    machine = found.get("machine", {})
+    known = {
+        **found.get("versions", {}),
+        "python": machine.get("python"),
+        "processor": machine.get("cpu"),
+        "threads": found.get("threads"),
+        "oneDNN": found.get("onednn"),
     }
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -18,6 +18,7 @@ from edac_core.locations import CACHE_VARIABLE, PROJECT
 _START_SECONDS = 180
 _STOP_SECONDS = 60
 _LOOK_EVERY_SECONDS = 0.05
+_LOOK_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], *, log: Path) -> None:
     while time.monotonic() < end and process.poll() is None:
         with (
             contextlib.suppress(OSError),
-            urllib.request.urlopen(f"{url}/_stcore/health"),  # noqa: S310 - our own server
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=_LOOK_SECONDS),  # noqa: S310 - our own server
         ):
             return
         time.sleep(_LOOK_EVERY_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from edac_core.studies.plan import (
     Plan,
     load_plan,
     parse_plan,
+    toml_line,
 )
 
 READY_MADE = PROJECT / "plans"
@@ -407,7 +409,7 @@ def _recipes(text: str) -> dict[str, Any]:
 
 
 def _settings(table: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {value!r}" for key, value in table.items())
+    return ", ".join(itertools.starmap(toml_line, table.items()))
 
 
 def _table(text: str, *, what: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import format as write
 from dashboard.choices import Network
 from dashboard.theme import METHODS, in_order
-from edac_core.studies import BASELINE
-from edac_core.studies.targets import REFERENCES, against_smaller_networks
+from edac_core.studies import BASELINE, SMALLER_NETWORKS
+from edac_core.studies.targets import against_smaller_networks
 
 _NOTE = (
     "A smaller network is the same architecture with fewer units, trained from scratch. Each "
@@ -51,7 +51,7 @@ def contest_table(summary: pd.DataFrame) -> pd.DataFrame:
     summary : DataFrame
         Rows of one network, as `edac_core.studies.select.summarise` returns them.
     """
-    if not summary["method"].isin(REFERENCES).any():
+    if not summary["method"].isin(SMALLER_NETWORKS).any():
         return pd.DataFrame(columns=list(_COLUMNS))
     compared = summary.join(against_smaller_networks(summary), how="inner")
     methods = in_order(compared["method"], (BASELINE, *METHODS))

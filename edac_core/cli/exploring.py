@@ -77,8 +77,8 @@ def _add_search(commands: Any) -> None:
 
 def _search(options: argparse.Namespace) -> int:
     from edac_core.studies.search import (  # noqa: PLC0415 - Dask takes a second to import
-        SUFFIX,
         search,
+        study_of,
     )
     from edac_core.studies.select import Limits  # noqa: PLC0415 - so does SciPy
 
@@ -89,7 +89,7 @@ def _search(options: argparse.Namespace) -> int:
         raw_bytes=_bytes(options.max_raw_kb),
         latency_ms=options.max_latency_ms,
     )
-    with running(options, run_folder(options.cache, plan.name + SUFFIX) / LOG_FILE) as listener:
+    with running(options, run_folder(options.cache, study_of(plan)) / LOG_FILE) as listener:
         found = search(
             plan,
             cache=options.cache,

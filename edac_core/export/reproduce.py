@@ -10,14 +10,17 @@ from typing import Any
 from edac_core.compress import SCHEDULES
 from edac_core.compress.methods import method_name, parse_recipe, takes_levels, write_recipe
 from edac_core.studies import BASELINE, method_of
-from edac_core.studies.plan import LONGEST_NAME, toml_line
-
-_SUFFIX = "-again"
+from edac_core.studies.plan import derived_name, toml_line
 
 NETWORK_FILE = "network.py"
 """Where a user's own network is beside the plan."""
 
 _HINT = '# path = "..."  # where your copy of the recordings is, if not in the data folder'
+
+
+def name_again(study: str) -> str:
+    """Return the name of the study that makes a variant of another one again."""
+    return derived_name(study, "-again")
 
 
 def narrowed(plan: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def narrowed(plan: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
     model = NETWORK_FILE if config.get("definition") else config["model"]
     return {
         **plan,
-        "name": plan["name"][: LONGEST_NAME - len(_SUFFIX)] + _SUFFIX,
+        "name": name_again(plan["name"]),
         "title": f"{plan.get('title', plan['name'])}, one variant again",
         "data": {**data, "split_seeds": [config["split_seed"]], "path": None},
         "training": {**training, "models": [model], "seeds": [config["training_seed"]]},

@@ -10,7 +10,7 @@ import numpy as np
 
 from edac_core.export.facts import Facts, Measured, Values
 from edac_core.export.header import MOST_BYTES
-from edac_core.export.reproduce import NETWORK_FILE, export_command
+from edac_core.export.reproduce import NETWORK_FILE, export_command, name_again
 from edac_core.export.standing import beside_baseline, where_it_runs
 from edac_core.measure.parts import Footprint
 
@@ -248,7 +248,7 @@ def reproduce(facts: Facts) -> str:
         "that is), in this folder:",
         "",
         "    edac run plan.toml",
-        f"    {export_command(f'{study}-again', row, output='again.zip')}",
+        f"    {export_command(name_again(study), row, output='again.zip')}",
         "",
         f"plan.toml is the plan of the study {study!r}, narrowed to this variant, its float32 "
         "baseline and what else it starts from. To export it from the study itself:",

@@ -115,7 +115,7 @@ def count_macs(graph: Graph) -> int:
 
 def _macs(graph: Graph, operator: Operator) -> int:
     shapes = [graph.values[at].shape if at in graph.values else () for at in operator.inputs]
-    made = math.prod(graph.values[operator.outputs[0]].shape)
+    made = math.prod(graph.values[operator.outputs[0]].shape) if operator.outputs else 0
     match operator.kind:
         case "CONV_2D" | "FULLY_CONNECTED":
             # One row of weights, whose output is first, for each number that is made.

@@ -172,6 +172,8 @@ class Chain:
         return int(self._model.operatorCodes[operator.opcodeIndex].builtinCode)
 
     def _unpacks_weights(self, operator: schema.OperatorT) -> bool:
+        if len(operator.inputs) == 0:
+            return False
         source = operator.inputs[0]
         is_known = source in self._unpacking or self._data(source) is not None
         return self._code(operator) in UNPACKING and is_known

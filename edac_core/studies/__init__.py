@@ -6,6 +6,9 @@ from typing import Any
 BASELINE = "none"
 """The method of what is as it was trained."""
 
+SMALLER_NETWORKS = ("width", "width-distilled")
+"""Methods that train just a smaller network: what every other one has to beat at equal size."""
+
 
 def method_of(config: Mapping[str, Any]) -> str:
     """Return the method of a job's configuration.

@@ -236,9 +236,10 @@ class _Recorder:
 
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a store's lock; the system lets go of it when this process ends, however it ends.
+    """Hold the lock of a store, which need not be there yet, until this ends.
 
-    Where machines share the folder but not its locks, the file itself tells: who holds the lock
+    The system lets go of it when this process ends, however it ends. Where machines share the
+    folder but not its locks, the file itself tells: who holds the lock
     touches it every few seconds.
 
     Raises
@@ -248,6 +249,7 @@ def only_writer(folder: Path) -> Iterator[None]:
     """
     path = Path(folder) / LOCK_FILE
     with _lock_explained(folder), contextlib.ExitStack() as held:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock = held.enter_context(_opened(path))
         _take(lock, path)
         held.callback(_empty, lock)

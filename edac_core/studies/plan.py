@@ -23,7 +23,7 @@ from edac_core.compress.methods import (
 from edac_core.datasets import DATASETS, canonical
 from edac_core.errors import PlanError
 from edac_core.models import DEFINITION_SUFFIX, resolve
-from edac_core.studies import BASELINE
+from edac_core.studies import BASELINE, SMALLER_NETWORKS
 
 PROTOCOLS = ("clean", "paper")
 """How far the sets are made as a model's paper made them; see `edac_core.studies.protocols`."""
@@ -45,6 +45,11 @@ _DECIMALS = 12
 
 LONGEST_NAME = 60
 """A study's name is also that of a folder."""
+
+
+def derived_name(name: str, suffix: str) -> str:
+    """Return the name of a study that is made from another; a long one's end makes room."""
+    return name[: LONGEST_NAME - len(suffix)] + suffix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -397,7 +402,8 @@ def _check_recipe(name: str, recipe: Any) -> None:
 def _check_widths(plan: Plan) -> None:
     """Refuse smaller networks of what cannot be built smaller."""
     recipes = (*plan.compression.methods, *plan.compression.recipes.values())
-    if not any(recipe.startswith("width") for recipe in recipes):
+    steps = [step for recipe in recipes for step in parse_recipe(recipe, sparsity=0.5)]
+    if not any(step.method in SMALLER_NETWORKS for step in steps):
         return
     for model in plan.training.models:
         spec = resolve(model)[0]

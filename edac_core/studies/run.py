@@ -78,10 +78,10 @@ def run_study(
         If the scheduler cannot be reached, or its workers cannot do these jobs.
     """
     workers = workers or os.cpu_count() or 1
-    store = Store(cache)
+    # Opening a store for writing mends it, which is nobody's business while another one writes.
     with (
-        only_writer(store.folder),
-        contextlib.closing(store),
+        only_writer(cache),
+        contextlib.closing(Store(cache)) as store,
         journal(cache, plan) as record,
     ):
 

@@ -29,15 +29,15 @@ from edac_core.compress.methods import Step, write_recipe
 from edac_core.errors import ModelError, PlanError, StoreError
 from edac_core.measure.discrimination import auc_interval
 from edac_core.models import resolve
-from edac_core.studies import BASELINE
+from edac_core.studies import BASELINE, SMALLER_NETWORKS
 from edac_core.studies.jobs import code_fingerprint, versions
 from edac_core.studies.journal import SEARCHES, Event, Listener, only_writer
-from edac_core.studies.plan import Plan, parse_plan
+from edac_core.studies.plan import Plan, derived_name, parse_plan
 from edac_core.studies.run import run_study
 from edac_core.studies.select import RUN, ZIP_BYTES, Limits, pareto_front
 from edac_core.studies.store import Store
 
-SUFFIX = "-search"
+_SUFFIX = "-search"
 """What the name of a plan gets behind it, as the name of its search's study."""
 
 Size = Literal["zip_bytes", "raw_bytes", "latency_ms"]
@@ -458,7 +458,12 @@ def _possible(space: Space, plan: Plan) -> Space:
     spec, _ = resolve(plan.training.models[0])
     if spec.has_widths:
         return space
-    return replace(space, first=tuple(m for m in space.first if not m.startswith("width")))
+    return replace(space, first=tuple(m for m in space.first if m not in SMALLER_NETWORKS))
+
+
+def study_of(plan: Plan) -> str:
+    """Return the name of the study that a plan's search fills."""
+    return derived_name(plan.name, _SUFFIX)
 
 
 def _plan_with(plan: Plan, recipes: tuple[str, ...]) -> Plan:
@@ -467,7 +472,7 @@ def _plan_with(plan: Plan, recipes: tuple[str, ...]) -> Plan:
     settings["compression"] |= {
         "schedules": (), "methods": recipes, "recipes": {}, "sparsities": (),
     }  # fmt: skip
-    return parse_plan({**settings, "name": plan.name + SUFFIX, "title": f"{plan.title}: search"})
+    return parse_plan({**settings, "name": study_of(plan), "title": f"{plan.title}: search"})
 
 
 def _folder(cache: Path) -> Path:

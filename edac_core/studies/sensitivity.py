@@ -116,8 +116,7 @@ def measure_sensitivities(
     """
     if not Store.exists(cache):
         raise StoreError(f"There is no study store in {cache}; run a plan first.")
-    store = Store(cache)
-    with only_writer(store.folder), contextlib.closing(store):
+    with only_writer(cache), contextlib.closing(Store(cache)) as store:
         plan = _plan_of(store, study)
         missing = [_baseline(row) for row in _unmeasured(store, study, model)]
         data = parse_plan(plan).data

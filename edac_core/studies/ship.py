@@ -19,7 +19,7 @@ import pandas as pd
 
 from edac_core.errors import StoreError
 from edac_core.locations import SHIPPED, local_cache
-from edac_core.studies import schema
+from edac_core.studies import BASELINE, schema
 from edac_core.studies.store import Store
 
 _DROP_THE_REST = (
@@ -56,7 +56,7 @@ def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:
     first = variants[keys].sort_values(keys).drop_duplicates("model")
     in_first = variants[keys].merge(first, how="left", indicator="found")["found"].eq("both")
     small = variants["raw_bytes"] <= _SMALL_BYTES
-    wanted = (variants["method"] == "none") | (variants["precision"] == "int8") | small
+    wanted = (variants["method"] == BASELINE) | (variants["precision"] == "int8") | small
     return wanted & in_first.set_axis(variants.index)
 
 
@@ -104,13 +104,24 @@ def ship(
             _copy(studies, rows_only, source=source, target=made, choose=choose)
             if add:
                 _copy_others(target, made, but={*studies, *rows_only})
-            shutil.rmtree(target, ignore_errors=True)
-            made.rename(target)
+            _replace(target, made, aside=Path(aside, "replaced"))
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"{target} cannot be written: {error}; free space, or choose another target."
         ) from error
     return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+
+
+def _replace(target: Path, made: Path, *, aside: Path) -> None:
+    """Put a store in the place of another, which comes back if that cannot be done."""
+    if target.exists():
+        target.rename(aside)
+    try:
+        made.rename(target)
+    except OSError:
+        if aside.exists():
+            aside.rename(target)
+        raise
 
 
 def _copy(

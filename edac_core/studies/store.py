@@ -520,16 +520,18 @@ class Store:
         }
         for key, answer in answers.items():
             if len(answer.scores) != len(answer.labels):
-                raise StoreError(
-                    f"The scores of {key} in {self.folder} are not those of its test set; remove "
-                    "the store and run the study's plan again."
-                )
+                raise self._other_scores(key)
         return answers
 
     def scores(self, variant: str) -> pd.DataFrame:
         """Return the scores of a variant.
 
         Columns: recording, label, group, participant, set ("validation" or "test"), copy, score.
+
+        Raises
+        ------
+        StoreError
+            If there is no such variant, or its scores are not those of its split.
         """
         found = self._query(
             "SELECT validation_scores, test_scores, recordings FROM variants "
@@ -546,6 +548,8 @@ class Store:
         for name in ("validation", "test"):
             part = recordings[recordings["set"] == name].reset_index(drop=True)
             scores = np.frombuffer(row[f"{name}_scores"], dtype="<f4")
+            if len(scores) != len(part):
+                raise self._other_scores(variant)
             parts.append(part.assign(score=scores))
         return pd.concat(parts, ignore_index=True)
 
@@ -654,6 +658,12 @@ class Store:
         self._database.execute("PRAGMA synchronous = FULL")
         schema.bring_up_to_date(self._database)
         _remove_parts(self._models)
+
+    def _other_scores(self, variant: str) -> StoreError:
+        return StoreError(
+            f"The scores of {variant} in {self.folder} are not those of its recordings; run edac "
+            "cache check --repair, then the study's plan again."
+        )
 
     def _none_here(self) -> StoreError:
         return StoreError(f"There is no study store in {self.folder}; run a plan first.")

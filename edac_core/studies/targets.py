@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 
 from edac_core.measure.noninferiority import OverSplits, difference_over_splits
+from edac_core.studies import SMALLER_NETWORKS
 from edac_core.studies.select import RUN, beside_baseline
-
-REFERENCES = ("width", "width-distilled")
-"""Methods that train just a smaller network: what every other one has to beat at equal size."""
 
 AUC_DROP = 0.02
 """The largest mean loss of AUC, within runs, at which a variant counts."""
@@ -118,8 +116,8 @@ def against_smaller_networks(summary: pd.DataFrame) -> pd.DataFrame:
         the one with the highest AUC among those that are no larger (missing if all are larger),
         and ``gain``, the variant's AUC less that one's.
     """
-    smaller = summary[summary["method"].isin(REFERENCES)].sort_values("zip_bytes")
-    rows = summary[~summary["method"].isin(REFERENCES)]
+    smaller = summary[summary["method"].isin(SMALLER_NETWORKS)].sort_values("zip_bytes")
+    rows = summary[~summary["method"].isin(SMALLER_NETWORKS)]
     best = smaller["auc"].cummax().to_numpy()
     labels = [smaller["auc"].iloc[: n + 1].idxmax() for n in range(len(smaller))]
     at = np.searchsorted(smaller["zip_bytes"], rows["zip_bytes"], side="right") - 1

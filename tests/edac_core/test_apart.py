@@ -97,3 +97,22 @@ def test_a_worker_that_cannot_be_started_keeps_its_place(monkeypatch):
         assert workers._free.qsize() == 1
     assert workers.call(abs, -1, seconds=20) == 1
     workers.close()
+
+
+def test_a_worker_that_ended_between_calls_is_replaced_and_nobody_is_blamed(workers):
+    first = workers.call(os.getpid, seconds=20)
+    os.kill(first, signal.SIGKILL)
+    time.sleep(0.2)
+    assert workers.call(os.getpid, seconds=20) != first
+
+
+def test_closed_workers_are_started_anew_by_the_next_call(workers):
+    first = workers.call(os.getpid, seconds=20)
+    workers.close()
+    assert workers.call(os.getpid, seconds=20) != first
+
+
+def test_a_worker_that_does_not_get_ready_is_told_from_work_that_takes_long(workers, monkeypatch):
+    monkeypatch.setattr("edac_core.apart._STARTING_SECONDS", 0.01)
+    with pytest.raises(ApartError, match=r"process for cough\.wav did not start within 0\.01 s"):
+        workers.call(abs, -1, seconds=20, subject="cough.wav")

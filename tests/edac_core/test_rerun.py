@@ -13,6 +13,7 @@ from edac_core.cli import main
 from edac_core.errors import StoreError
 from edac_core.locations import PROJECT
 from edac_core.rerun import BIT_EQUAL, DIFFERENT, WITHIN, Rerun, _score_difference, rerun
+from edac_core.studies.journal import only_writer
 from edac_core.studies.store import Store
 
 PLAN = f"""
@@ -54,7 +55,7 @@ def test_a_variant_comes_out_bit_equal_on_the_same_machine(cache):
     assert done.returncode == 0, done.stderr
     store = Store(cache, readonly=True, live=True)
     assert f"Bit-equal: SHA-256 {variant_of(store)['sha256']}." in done.stdout
-    made = Store(cache / "reruns", readonly=True, live=True)
+    made = Store(cache / "reruns" / "cache", readonly=True, live=True)
     assert made.jobs("once-again")["config"].map(lambda config: config["sparsity"]).tolist() == [
         0.0, 0.9,
     ]  # fmt: skip
@@ -115,3 +116,14 @@ def test_a_precision_that_could_not_be_made_again_says_why(cache):
     with pytest.raises(StoreError, match="made no int4_weights file"):
         rerun(store, study="once", variant=variant_of(store) | {"precision": "int4_weights"},
               cache=cache, listener=lambda _: None)  # fmt: skip
+
+
+def test_a_second_rerun_beside_one_that_goes_on_deletes_nothing(cache):
+    store = Store(cache, readonly=True, live=True)
+    kept = cache / "reruns" / "cache" / "kept"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    with only_writer(cache / "reruns"), pytest.raises(StoreError, match="is writing to"):
+        rerun(store, study="once", variant=variant_of(store), cache=cache, anew=True)
+    assert kept.is_file()
+    kept.unlink()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from edac_core.cli import make_parser
-from edac_core.export.reproduce import export_command, narrowed, to_toml
+from edac_core.export.reproduce import export_command, name_again, narrowed, to_toml
 from edac_core.locations import PROJECT
 from edac_core.studies.jobs import expand
 from edac_core.studies.plan import load_plan
@@ -52,6 +52,7 @@ def test_it_is_a_study_of_its_own_and_knows_no_folder_of_ours(tmp_path):
 def test_the_longest_name_still_makes_a_plan_that_runs(tmp_path):
     plan = replace(load_plan(PROJECT / "plans" / "quick.toml"), name=60 * "x")
     assert again(plan, expand(plan)[0].baseline, tmp_path).name == 54 * "x" + "-again"
+    assert name_again(60 * "x") == 54 * "x" + "-again"
 
 
 def test_options_of_any_name_come_back(tmp_path):

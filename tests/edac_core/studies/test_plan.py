@@ -156,9 +156,10 @@ def test_methods_and_recipes_survive_toml(tmp_path):
     assert load_plan(tmp_path / "plan.toml") == plan
 
 
-def test_a_network_without_widths_cannot_be_built_smaller(tmp_path):
+@pytest.mark.parametrize("recipe", ["width:0.9", " width:0.9+qat", "width-distilled:0.9"])
+def test_a_network_without_widths_cannot_be_built_smaller(tmp_path, recipe):
     own = (PROJECT / "docs" / "examples" / "tiny_net.py").read_text(encoding="utf-8")
     (tmp_path / "own.py").write_text(own, encoding="utf-8")
-    content = changed(training={"models": ["own.py"]}, compression={"methods": ["width:0.9"]})
+    content = changed(training={"models": ["own.py"]}, compression={"methods": [recipe]})
     with pytest.raises(PlanError, match=r"'\S+' cannot be built smaller; give its build function"):
         parse_plan(content, folder=tmp_path)

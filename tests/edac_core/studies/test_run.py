@@ -11,6 +11,7 @@ from edac_core.models.examples import Examples
 from edac_core.studies import latencies
 from edac_core.studies import run as run_module
 from edac_core.studies.inputs import SplitInputs
+from edac_core.studies.journal import only_writer
 from edac_core.studies.plan import parse_plan
 from edac_core.studies.run import run_study
 from edac_core.studies.store import SplitRecord, Store
@@ -184,6 +185,15 @@ def test_a_failed_baseline_takes_its_levels_along(tmp_path, scheduler, performed
         "ValueError: no luck": 2,
     }
     store.close()
+
+
+def test_a_run_that_is_refused_leaves_the_store_of_the_other_alone(tmp_path):
+    Store(tmp_path).close()
+    part = tmp_path / "models" / ".part-of-the-other"
+    part.touch()
+    with only_writer(tmp_path), pytest.raises(StoreError, match="Another run"):
+        run_study(PLAN, cache=tmp_path, listener=lambda _: None)
+    assert part.is_file()
 
 
 def chained(*sparsities):

@@ -1,6 +1,7 @@
 import contextlib
 import errno
 import sqlite3
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -167,3 +168,22 @@ def test_a_study_that_is_added_replaces_its_former_self(two_runs, tmp_path):
     with contextlib.closing(Store(out, readonly=True)) as copy:
         assert copy.studies().set_index("name").loc["shipped", "title"] == "Shipped anew"
         assert len(copy.variants("shipped")) == len(two_runs.variants("shipped"))
+
+
+def test_what_was_shipped_comes_back_where_the_new_one_cannot_take_its_place(
+    two_runs, tmp_path, monkeypatch
+):
+    target = tmp_path / "out"
+    ship(["study"], source=two_runs.folder, target=target)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("out/*") if path.is_file()}
+    rename = Path.rename
+
+    def refusing(path, to):
+        if path.parent.name.startswith(".shipping-") and path.name == "out":
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(StoreError, match="Device or resource busy"):
+        ship(["shipped"], source=two_runs.folder, target=target)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("out/*") if path.is_file()} == before

@@ -48,6 +48,15 @@ def test_scores_come_back_beside_their_recordings(filled, split):
     assert (merged["label"] == merged["label_put"]).all()
 
 
+def test_scores_that_are_not_those_of_the_split_are_refused(filled):
+    with filled._database:
+        filled._database.execute("UPDATE variants SET test_scores = substr(test_scores, 5)")
+    key = filled.variants("study")["key"].iloc[0]
+    for read in (lambda: filled.scores(key), lambda: filled.test_scores([key])):
+        with pytest.raises(StoreError, match=f"scores of {key} .* are not those of its recordings"):
+            read()
+
+
 def test_test_scores_are_the_test_part_of_all_scores(filled):
     keys = list(filled.variants("study")["key"])
     answers = filled.test_scores(keys)

@@ -364,8 +364,10 @@ def test_what_cannot_be_searched_is_refused(tmp_path, quick):
         find(tmp_path, 1, both)
     with pytest.raises(PlanError, match=r"trials must be at least 1, not 0"):
         find(tmp_path, 0)
-    with pytest.raises(PlanError, match=r"has 65 characters; use at most 60"):
-        find(tmp_path, 1, with_(name="a" * 58))
+
+
+def test_a_plan_with_the_longest_name_can_be_searched(tmp_path, quick):
+    assert find(tmp_path, 1, with_(name="a" * 60)).study == "a" * 53 + "-search"
 
 
 def test_a_search_does_not_go_on_with_another_plan(tmp_path, quick):

@@ -21,7 +21,7 @@ from edac_core.locations import SHIPPED, local_cache
 from edac_core.measure.latency import measure_latency
 from edac_core.measure.noninferiority import non_inferiority
 from edac_core.models import get_model
-from edac_core.studies.select import CONFIGURATION, RUN, is_reference, summarise
+from edac_core.studies.select import CONFIGURATION, is_reference, summarise
 from edac_core.studies.store import Store
 from edac_core.studies.tables import overlaps_of
 from edac_core.studies.targets import AUC_DROP, TARGETS, Reached, Target, nearest
@@ -106,20 +106,28 @@ def _row(target: Target, found: _Found | None, *, runs: int) -> dict[str, Any]:
 
 
 def _speedups(found: _Found, *, runs: int) -> list[float]:
-    """Time the variant beside the float32 baseline of the first run whose files are here."""
-    variants = found.store.variants(found.study)
+    """Time the variant beside a float32 baseline of its network, of the first runs that are here.
+
+    What a network has learnt makes it neither faster nor slower, so any baseline will do.
+    """
+    variants = _with_files(found.store, found.study)
     alike = variants[CONFIGURATION].eq(found.row[CONFIGURATION]).all(axis="columns")
-    pairs = variants[alike & variants["has_model"]].merge(
-        variants[is_reference(variants) & variants["has_model"]], on=RUN, suffixes=("", "_before")
-    )
-    if pairs.empty:
+    every = pd.concat([_with_files(found.store, name) for name in found.store.studies()["name"]])
+    baselines = every[is_reference(every) & every["model"].eq(found.row["model"])]
+    if not alike.any() or baselines.empty:
         return []
-    digests = {"variant": pairs["sha256"].iloc[0], "baseline": pairs["sha256_before"].iloc[0]}
+    chosen = {"variant": variants[alike], "baseline": baselines}
+    digests = {name: rows["sha256"].iloc[0] for name, rows in chosen.items()}
     models = {name: found.store.model(digest) for name, digest in digests.items()}
     frontend = get_frontend(get_model(found.row["model"]).frontend)
     inputs = np.random.default_rng(SEED).random((_INPUTS, *frontend.shape), dtype=np.float32)
     timed = [measure_latency(models, inputs) for _ in range(runs)]
     return [one["baseline"].median_ms / one["variant"].median_ms for one in timed]
+
+
+def _with_files(store: Store, study: str) -> pd.DataFrame:
+    variants = store.variants(study)
+    return variants[variants["has_model"]]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ import pandas as pd
 
 from edac_core.errors import StoreError
 from edac_core.locations import SHIPPED, local_cache
-from edac_core.studies import BASELINE, schema
+from edac_core.studies import schema
+from edac_core.studies.select import is_reference
 from edac_core.studies.store import Store
 
 _DROP_THE_REST = (
@@ -48,15 +49,16 @@ Choice = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
 def first_run_of_each_model(variants: pd.DataFrame) -> pd.Series[bool]:
-    """Choose of each network's first run the baselines, all int8 variants, and whatever is small.
+    """Choose of each network's first run the reference, all int8 variants, and whatever is small.
 
-    Small is what a microcontroller's flash has room for many times over.
+    The reference is what all are compared with, unpruned and float32; small is what a
+    microcontroller's flash has room for many times over.
     """
     keys = ["model", "split_seed", "training_seed"]
     first = variants[keys].sort_values(keys).drop_duplicates("model")
     in_first = variants[keys].merge(first, how="left", indicator="found")["found"].eq("both")
     small = variants["raw_bytes"] <= _SMALL_BYTES
-    wanted = (variants["method"] == BASELINE) | (variants["precision"] == "int8") | small
+    wanted = is_reference(variants) | (variants["precision"] == "int8") | small
     return wanted & in_first.set_axis(variants.index)
 
 

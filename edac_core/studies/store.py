@@ -661,8 +661,8 @@ class Store:
 
     def _other_scores(self, variant: str) -> StoreError:
         return StoreError(
-            f"The scores of {variant} in {self.folder} are not those of its recordings; run edac "
-            "cache check --repair, then the study's plan again."
+            f"The scores of {variant} in {self.folder} are not those of its recordings: run edac "
+            "cache check --repair, and then run the study's plan again."
         )
 
     def _none_here(self) -> StoreError:

@@ -122,7 +122,7 @@ def test_a_pinned_variant_stays_beside_the_one_that_is_shown(page_at):
     expect(page).to_have_url(at(pin="cnn~int8~polynomial~95"))
     page.get_by_role("slider", name="Sparsity").press("ArrowRight")
     beside = page.locator(".st-key-side-by-side")
-    expect(beside).to_contain_text("Shown less pinned, within each of 3 runs")
+    expect(beside).to_contain_text("Shown less pinned, within each of 5 runs")
     height = beside.bounding_box()["height"]
     page.get_by_role("button", name="Unpin").click()
     expect(beside).to_contain_text("Pin the variant that is shown")

@@ -128,11 +128,13 @@ def test_the_source_is_only_read(two_runs, tmp_path):
     assert [path.name for path in two_runs.folder.glob("studies*")] == [Store.DATABASE]
 
 
-def test_of_each_models_first_run_come_baselines_int8_and_whatever_is_small():
+def test_of_each_models_first_run_come_the_reference_int8_and_whatever_is_small():
     variants = pd.DataFrame(
         [
             ("a", 2, 1, "none", "float32", 9e6),
             ("a", 1, 2, "none", "float32", 9e6),
+            ("a", 1, 2, "none", "float16", 5e6),
+            ("a", 1, 2, "none", "int8", 2e6),
             ("a", 1, 2, "constant", "float32", 9e6),
             ("a", 1, 2, "width", "float32", 9e4),
             ("a", 2, 1, "width", "float32", 9e4),
@@ -141,7 +143,7 @@ def test_of_each_models_first_run_come_baselines_int8_and_whatever_is_small():
         ],
         columns=["model", "split_seed", "training_seed", "method", "precision", "raw_bytes"],
     )
-    chosen = [False, True, False, True, False, True, True]
+    chosen = [False, True, False, True, False, True, False, True, True]
     assert first_run_of_each_model(variants).tolist() == chosen
 
 

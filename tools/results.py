@@ -205,10 +205,8 @@ def _rows(shown: Shown, figures: pd.DataFrame, within: pd.DataFrame) -> Iterator
 
 def _of(frame: pd.DataFrame, identity: tuple[str, str, float, str]) -> pd.DataFrame:
     names = [name for name in CONFIGURATION if name != "protocol"]
-    chosen = pd.Series(data=True, index=frame.index)
-    for name, value in zip(names, identity, strict=True):
-        chosen &= frame[name] == value
-    return frame[chosen]
+    wanted = pd.Series(identity, index=names)
+    return frame[frame[names].eq(wanted).all(axis="columns")]
 
 
 def _measured(figure: pd.Series, groups: pd.DataFrame) -> list[str]:
@@ -217,9 +215,9 @@ def _measured(figure: pd.Series, groups: pd.DataFrame) -> list[str]:
         write.auc(figure["auc"], figure["auc_half_width"]),
         " / ".join(itertools.starmap(write.auc, zip(of["auc"], of["auc_half_width"], strict=True))),
         _difference(figure),
-        f"{write.size(figure['zip_bytes'])}, {_times(figure['zip_ratio'])}",
-        f"{write.size(figure['raw_bytes'])}, {_times(figure['raw_ratio'])}",
-        f"{write.milliseconds(figure['latency_ms'])}, {_times(figure['speedup'])}",
+        _beside(write.size(figure["zip_bytes"]), figure["zip_ratio"]),
+        _beside(write.size(figure["raw_bytes"]), figure["raw_ratio"]),
+        _beside(write.milliseconds(figure["latency_ms"]), figure["speedup"]),
     ]
 
 
@@ -240,8 +238,8 @@ def _published(row: Row, model: str) -> list[str]:
     cells = [
         f"{figure['paper']}'s own figures for it",
         write.auc(figure["auc"]), "", "",
-        f"{write.size(figure['zip_bytes'])}, {_times(figure['zip_ratio'])}", "",
-        f"{write.milliseconds(figure['latency_ms'])}, {_times(figure['speedup'])}",
+        _beside(write.size(figure["zip_bytes"]), figure["zip_ratio"]), "",
+        _beside(write.milliseconds(figure["latency_ms"]), figure["speedup"]),
     ]  # fmt: skip
     return [cell and f"*{cell}*" for cell in cells]
 
@@ -271,6 +269,10 @@ def _furthest(store: Store, study: str, target: Target) -> list[str]:
             for here, paper in zip(sizes, target.published, strict=True)
         ),
     ]
+
+
+def _beside(written: str, ratio: float) -> str:
+    return f"{written}, {_times(ratio)}"
 
 
 def _times(ratio: float) -> str:

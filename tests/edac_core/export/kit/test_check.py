@@ -28,15 +28,6 @@ finally:
 """
 
 
-@pytest.fixture
-def folder(bundle, tmp_path):
-    folder = tmp_path / bundle.folder
-    folder.mkdir()
-    for name, content in bundle.files.items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
 def check(folder):
     """Run check.py in isolation, from elsewhere; return exit status and what it prints."""
     done = subprocess.run(

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from edac_core.export.bundle import make_bundle
-from edac_core.locations import PROJECT, SHIPPED
+from edac_core.locations import PROJECT
 from edac_core.runtime import Variant
-from edac_core.studies.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -18,21 +16,6 @@ def listen():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A bundle of the shipped study, unpacked."""
-    store = Store(SHIPPED, readonly=True)
-    chosen = "has_model and precision == 'int8' and method == 'polynomial' and sparsity == 0.95"
-    made = make_bundle(
-        store, study="cnn", variant=store.variants("cnn").query(chosen)["key"].item()
-    )
-    store.close()
-    folder = tmp_path_factory.mktemp("bundle")
-    for name, content in made.files.items():
-        (folder / name).write_bytes(content)
-    return folder
 
 
 def test_it_says_the_golden_score_of_a_golden_recording(listen, folder, tmp_path, capsys):

@@ -70,7 +70,7 @@ def draw_button(plan: Plan | None, *, active: Run | None) -> None:
     """Draw the button that starts a run; two at once are refused."""
     st.button(
         "Run study", type="primary", icon=":material/play_arrow:", key="start", width="stretch",
-        disabled=plan is None or active is not None, on_click=runs.begin_run, args=(plan,),
+        disabled=plan is None or active is not None, on_click=runs.begin_run, args=(plans.planned,),
     )  # fmt: skip
     if active is not None:
         st.markdown(

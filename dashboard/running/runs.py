@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -72,9 +72,14 @@ def draw_problem() -> None:
         frame.draw_problems([problem])
 
 
-def begin_run(plan: Plan) -> None:
-    """Start a run of a plan, or watch the one that somebody started; use as `on_click`."""
+def begin_run(planned: Callable[[], Plan]) -> None:
+    """Start a run of the plan of this moment, or watch the one that somebody started.
+
+    Use as `on_click`. A button keeps what it was drawn with, and may be clicked before the page has
+    been drawn after the last change of a field; so the plan is asked for here.
+    """
     with _noting_problems():
+        plan = planned()
         try:
             launch.start(plan, cache=local_cache())
         except StoreError:

@@ -38,6 +38,7 @@ def fill(page, settle):
         page.get_by_role("button", name=name, exact=True).click()
         settle(page)
     page.get_by_text("paper", exact=True).click()
+    settle(page)
     expect(page.get_by_test_id("stMain")).to_contain_text("2 jobs")
 
 

@@ -171,13 +171,13 @@ def pressed_at_once(press, monkeypatch):
 
 
 def test_twenty_sessions_that_press_run_study_at_once_watch_one_run(cache, monkeypatch):
-    states = pressed_at_once(lambda: runs.begin_run(PLAN), monkeypatch)
+    states = pressed_at_once(lambda: runs.begin_run(lambda: PLAN), monkeypatch)
     assert states == [{runs.SHOWN: "tiny"}] * MANY
     wait_until(lambda: tiny(cache).phase == "running")
     assert len(made(cache)) == 1
 
     another = replace(PLAN, name="another", title="Another")
-    states = pressed_at_once(lambda: runs.begin_run(another), monkeypatch)
+    states = pressed_at_once(lambda: runs.begin_run(lambda: another), monkeypatch)
     sentence = rf"On \S+, since .*, the study 'tiny' is running \(process {made(cache)[0]}\)"
     assert len(states) == MANY
     assert all(re.match(sentence, state[runs._PROBLEM]) for state in states)

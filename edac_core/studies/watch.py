@@ -9,7 +9,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -174,15 +174,6 @@ def _bury(folder: Path, mark: ProcessMark, reading: _Reading, *, kind: str) -> _
     return reading.caught_up(mark)
 
 
-def read_events(path: Path) -> list[Mapping[str, Any]]:
-    """Read a run's events; a line that is not whole yet is left out."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return []
-    return [event for event in map(_parsed, lines) if event is not None]
-
-
 def _parsed(line: bytes) -> Mapping[str, Any] | None:
     try:
         event = json.loads(line)
@@ -269,16 +260,6 @@ def read_log(folder: Path) -> str:
     except OSError:
         return ""
     return text.partition("\n")[2] if start else text
-
-
-def summarise(
-    name: str, events: Iterable[Mapping[str, Any]], *, phase: str, process: int | None = None
-) -> Run:
-    """Fold events into what is known of a run."""
-    facts = _Facts()
-    for event in events:
-        facts.add(event)
-    return facts.run(name, phase=phase, process=process)
 
 
 def _phase(kind: str, *, alive: bool, stopped: bool) -> str:

@@ -32,7 +32,7 @@ from edac_core.studies.journal import (
     run_folder,
 )
 from edac_core.studies.processes import STALE_SECONDS, ProcessMark
-from edac_core.studies.watch import find_runs, read_events, read_run
+from edac_core.studies.watch import find_runs, read_run
 
 MANY = 20
 PLAN = at_once.PLAN
@@ -50,6 +50,14 @@ def cache(tmp_path, monkeypatch):
     (folder / stub_run.END).touch()
     for pid in made(folder):
         wait_until(lambda pid=pid: not psutil.pid_exists(pid) or has_ended(pid))
+
+
+def events_of(folder):
+    return [json.loads(line) for line in (folder / EVENTS_FILE).read_text().splitlines()]
+
+
+def kinds_of(folder):
+    return [event["kind"] for event in events_of(folder)]
 
 
 def has_ended(pid):
@@ -204,7 +212,7 @@ def test_twenty_who_find_a_run_dead_at_once_see_one_ending(cache):
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: has_ended(pid))
     said = at_the_same_instant("look", cache)
-    events = read_events(run_folder(cache, "tiny") / EVENTS_FILE)
+    events = events_of(run_folder(cache, "tiny"))
     assert [event["kind"] for event in events] == ["planned", "died"]
     # Who came while another wrote the ending down knew it from the system.
     assert {phase for phase, _ in said} == {"died"}
@@ -216,7 +224,7 @@ def test_a_run_that_was_asked_to_stop_and_killed_has_stopped(cache):
     folder = left_by(gone, cache, events=[{"kind": "planned", "done": 0, "total": 1, "detail": {}}])
     gone.write(folder / STOP_FILE)
     assert tiny(cache).phase == "stopped"
-    assert [event["kind"] for event in read_events(folder / EVENTS_FILE)] == ["planned", "stopped"]
+    assert kinds_of(folder) == ["planned", "stopped"]
 
 
 def test_an_ending_is_written_on_a_line_of_its_own(cache):
@@ -225,7 +233,8 @@ def test_an_ending_is_written_on_a_line_of_its_own(cache):
         '{"kind": "planned", "done": 1, "total": 2, "detail": {}}\n{"ki'
     )
     assert (tiny(cache).phase, tiny(cache).jobs) == ("died", 2)
-    assert [each["kind"] for each in read_events(folder / EVENTS_FILE)] == ["planned", "died"]
+    _, torn, died = (folder / EVENTS_FILE).read_text().splitlines()
+    assert (torn, json.loads(died)["kind"]) == ('{"ki', "died")
 
 
 def test_a_viewer_who_may_not_write_sees_the_same(cache, monkeypatch):
@@ -236,7 +245,7 @@ def test_a_viewer_who_may_not_write_sees_the_same(cache, monkeypatch):
 
     monkeypatch.setattr("edac_core.studies.watch.locked", refuse)
     assert tiny(cache).phase == "died"
-    assert [each["kind"] for each in read_events(folder / EVENTS_FILE)] == ["epoch"]
+    assert kinds_of(folder) == ["epoch"]
 
 
 def test_a_process_that_took_over_a_dead_runs_number_is_not_that_run(cache):

@@ -1,4 +1,3 @@
-import dataclasses
 import itertools
 import json
 import os
@@ -16,7 +15,7 @@ from edac_core.studies.journal import (
     ProcessMark,
     run_folder,
 )
-from edac_core.studies.watch import find_runs, read_events, read_log, read_run, summarise
+from edac_core.studies.watch import find_runs, read_log, read_run
 
 GONE = ProcessMark(2**22 + 1, 1.0)
 BASELINE = {"model": "cnn", "kind": "baseline"}
@@ -119,26 +118,26 @@ def test_an_epoch_that_is_told_after_the_result_starts_nothing(tmp_path, alive):
     assert left(tmp_path, planned(), FIRST_DONE, late, mark=alive).under_way == ()
 
 
-def test_time_left_rests_on_this_run_first_and_then_on_earlier_ones():
+def test_time_left_rests_on_this_run_first_and_then_on_earlier_ones(tmp_path, alive):
     """A baseline of 2 is missing, of which half is done: 0.5 x 80 s. 6 levels of 10 s on 2."""
     events = [planned(baseline=500.0, level=10.0), FIRST_DONE, AT_EPOCH]
-    assert summarise("tiny", events, phase="running").seconds_left == pytest.approx(40 + 30)
+    assert left(tmp_path, *events, mark=alive).seconds_left == pytest.approx(40 + 30)
 
 
-def test_time_left_counts_failed_jobs_as_ended():
+def test_time_left_counts_failed_jobs_as_ended(tmp_path, alive):
     events = [planned(baseline=80.0, level=10.0), BROKEN_LEVEL]
-    assert summarise("tiny", events, phase="running").seconds_left == pytest.approx(80 + 25)
+    assert left(tmp_path, *events, mark=alive).seconds_left == pytest.approx(80 + 25)
 
 
-def test_time_left_is_unknown_where_nothing_was_measured():
-    assert summarise("tiny", [planned(baseline=80.0)], phase="running").seconds_left is None
+def test_time_left_is_unknown_where_nothing_was_measured(tmp_path, alive):
+    assert left(tmp_path, planned(baseline=80.0), mark=alive).seconds_left is None
 
 
-def test_time_left_of_a_cluster_is_by_the_jobs_that_are_under_way():
+def test_time_left_of_a_cluster_is_by_the_jobs_that_are_under_way(tmp_path, alive):
     plan = planned(baseline=80.0, level=10.0)
     plan["detail"]["workers"] = None
-    events = [plan, AT_EPOCH]
-    assert summarise("tiny", events, phase="running").seconds_left == pytest.approx(120 + 60)
+    run = left(tmp_path, plan, AT_EPOCH, mark=alive)
+    assert run.seconds_left == pytest.approx(120 + 60)
 
 
 def test_what_happened_is_told_in_sentences_once(tmp_path):
@@ -187,8 +186,7 @@ def test_reading_on_comes_to_the_same_as_reading_all(tmp_path, alive, seed):
         found = read_run(path.parent)
         whole = text[:end][: text[:end].rfind(b"\n") + 1]
         events = [json.loads(line) for line in whole.splitlines()]
-        again = summarise("tiny", events, phase=found.phase, process=os.getpid())
-        assert dataclasses.replace(found, where="") == again
+        assert found == left(tmp_path / str(end), *events, mark=alive)
     assert found.seconds_left is not None
     assert found.under_way
     assert found.failures
@@ -240,11 +238,11 @@ def test_of_what_happened_the_last_is_told(tmp_path, alive):
     assert run.happenings[-1].sentence == "job 1999: finished in 1 s"
 
 
-def test_lines_that_are_not_whole_are_left_out(tmp_path):
-    path = tmp_path / EVENTS_FILE
-    path.write_bytes(b'{"kind": "planned"}\n[1]\n\xff\n{"kind": "epo')
-    assert read_events(path) == [{"kind": "planned"}]
-    assert read_events(tmp_path / "nowhere") == []
+def test_lines_that_are_not_whole_are_left_out(tmp_path, alive):
+    whole = left(tmp_path, planned(), mark=alive)
+    with (run_folder(tmp_path, "tiny") / EVENTS_FILE).open("ab") as file:
+        file.write(b'[1]\n\xff\n{"kind": "fini')
+    assert read_run(run_folder(tmp_path, "tiny")) == whole
 
 
 def test_what_is_under_way_comes_first_and_then_the_newest(tmp_path, alive):

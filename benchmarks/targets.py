@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,11 @@ from edac_core.locations import SHIPPED, local_cache
 from edac_core.measure.latency import measure_latency
 from edac_core.measure.noninferiority import non_inferiority
 from edac_core.models import get_model
-from edac_core.studies.select import CONFIGURATION, is_reference, summarise
+from edac_core.studies.select import CONFIGURATION, is_reference
 from edac_core.studies.store import Store
-from edac_core.studies.tables import overlaps_of
-from edac_core.studies.targets import AUC_DROP, TARGETS, Reached, Target, nearest
+from edac_core.studies.targets import AUC_DROP, TARGETS, Furthest, Target, furthest
 
 _INPUTS = 32
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The variant nearest to a target, and the store and study that have it."""
-
-    store: Store
-    study: str
-    row: pd.Series
-    reached: Reached
 
 
 def measure(*, runs: int, say: Say) -> dict[str, Any]:
@@ -54,10 +43,7 @@ def measure(*, runs: int, say: Say) -> dict[str, Any]:
         rows = []
         for target in TARGETS:
             say(f"Targets of {target.model} ...")
-            found = max(
-                _candidates(stores, target), key=lambda one: one.reached.share, default=None
-            )
-            rows.append(_row(target, found, runs=runs))
+            rows.append(_row(target, furthest(stores, target), runs=runs))
     return {"targets": rows}
 
 
@@ -76,22 +62,7 @@ def _stores() -> Iterator[Store]:
     yield Store(SHIPPED, readonly=True)
 
 
-def _candidates(stores: list[Store], target: Target) -> Iterator[_Found]:
-    for store in stores:
-        for study in store.studies().to_dict("records"):
-            overlap = overlaps_of(study["data"], [target.model]).get(target.model)
-            plan = study["plan"]["data"]
-            if not overlap or study["data"].get("synthetic") or plan.get("protocol") != "clean":
-                continue
-            figures = store.figures(study["name"])
-            summary = summarise(figures)
-            reached = nearest(summary, figures, target, overlap=overlap)
-            if reached is not None:
-                row = summary.loc[[reached.label]].iloc[0]
-                yield _Found(store, study["name"], row, reached)
-
-
-def _row(target: Target, found: _Found | None, *, runs: int) -> dict[str, Any]:
+def _row(target: Target, found: Furthest | None, *, runs: int) -> dict[str, Any]:
     if found is None:
         return {"target": asdict(target)}
     names = (*CONFIGURATION, "zip_ratio", "raw_ratio", "speedup")
@@ -105,7 +76,7 @@ def _row(target: Target, found: _Found | None, *, runs: int) -> dict[str, Any]:
     }
 
 
-def _speedups(found: _Found, *, runs: int) -> list[float]:
+def _speedups(found: Furthest, *, runs: int) -> list[float]:
     """Time the variant beside a float32 baseline of its network, of the first runs that are here.
 
     What a network has learnt makes it neither faster nor slower, so any baseline will do.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 
 from edac_core.measure.noninferiority import OverSplits, difference_over_splits
 from edac_core.studies import SMALLER_NETWORKS
-from edac_core.studies.select import RUN, beside_baseline
+from edac_core.studies.select import RUN, beside_baseline, summarise
+from edac_core.studies.store import Store
+from edac_core.studies.tables import overlaps_of
 
 AUC_DROP = 0.02
 """The largest mean loss of AUC, within runs, at which a variant counts."""
@@ -57,6 +60,41 @@ class Reached:
     label: int
     share: float
     difference: OverSplits
+
+
+@dataclass(frozen=True)
+class Furthest:
+    """The variant of all studies that comes nearest to a target, and where it is.
+
+    `row` is its row in the summary of the study.
+    """
+
+    store: Store
+    study: str
+    row: pd.Series
+    reached: Reached
+
+
+def furthest(stores: Iterable[Store], target: Target) -> Furthest | None:
+    """Find the variant that comes nearest to a target in all studies that can tell.
+
+    Those are the studies of real recordings by the clean protocol; see `nearest`.
+    """
+    found = (one for store in stores for one in _nearest_of(store, target))
+    return max(found, key=lambda one: one.reached.share, default=None)
+
+
+def _nearest_of(store: Store, target: Target) -> Iterator[Furthest]:
+    for study in store.studies().to_dict("records"):
+        overlap = overlaps_of(study["data"], [target.model]).get(target.model)
+        clean = study["plan"]["data"].get("protocol") == "clean"
+        if overlap is None or not clean or study["data"].get("synthetic"):
+            continue
+        figures = store.figures(study["name"])
+        summary = summarise(figures)
+        reached = nearest(summary, figures, target, overlap=overlap)
+        if reached is not None:
+            yield Furthest(store, study["name"], summary.loc[[reached.label]].iloc[0], reached)
 
 
 def nearest(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -107,10 +106,5 @@ def _dropped(reasons: dict[str, int]) -> str:
 
 
 def _metadata(facts: dict[str, float]) -> str:
-    listed = ", ".join(f"{_words(name)} {write.auc(value)}" for name, value in facts.items())
+    listed = ", ".join(f"{name} {write.auc(value)}" for name, value in facts.items())
     return f"AUC of facts about the files alone, without listening: {listed}."
-
-
-def _words(name: str) -> str:
-    """Write the name of a property without its unit."""
-    return re.sub("_(dbfs|db|hz)$", "", name).replace("_", " ")

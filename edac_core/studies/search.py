@@ -141,7 +141,6 @@ def search(
     limits: Limits | None = None,
     minimise: Size = ZIP_BYTES,
     seed: int = 0,
-    storage: str | None = None,
     workers: int | None = None,
     listener: Listener = print,
 ) -> Found:
@@ -168,8 +167,6 @@ def search(
         What is to be small while the AUC is to be large.
     seed
         Seeds the proposals.
-    storage
-        Where Optuna keeps the search; by default a file of SQLite in the cache.
     workers
         Worker processes; see `run_study`.
     listener
@@ -191,7 +188,7 @@ def search(
     _check(plan, trials)
     name = _plan_with(plan, ()).name
     folder = _folder(cache)
-    url = storage or f"sqlite:///{folder / f'{plan.name}.sqlite'}"
+    url = f"sqlite:///{folder / f'{plan.name}.sqlite'}"
     with only_writer(folder), _study(url, f"{name}, {minimise}", _settings(plan, space)) as study:
         searching = _Search(
             plan, space, study, cache=cache, limits=limits, minimise=minimise, seed=seed,

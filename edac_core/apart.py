@@ -121,7 +121,7 @@ class _Worker:
         self._pipe, theirs = Pipe()
         command = [sys.executable, "-m", __spec__.name, str(theirs.fileno()), str(memory)]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_environment()
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=child_environment()
         )
         theirs.close()
 
@@ -184,8 +184,8 @@ def _started(memory: int, *, subject: str) -> _Worker:
         ) from error
 
 
-def _environment() -> dict[str, str]:
-    """Let the worker find what this process can import, from wherever it was started."""
+def child_environment() -> dict[str, str]:
+    """Return variables by which a child finds what this process can import, wherever it began."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 

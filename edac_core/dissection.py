@@ -7,11 +7,8 @@ LiteRT for that: it is imported where it is needed.
 from __future__ import annotations
 
 import functools
-from contextlib import closing
-from pathlib import Path
 
 from edac_core.measure.parts import Footprint, OperatorTimes, Spread, Tensor
-from edac_core.studies.store import Store
 from edac_core.verdicts import ModelFile
 
 
@@ -78,5 +75,4 @@ def footprint_of(file: ModelFile) -> Footprint:
 # The page asks several things of one file, and unpacking it takes longest.
 @functools.lru_cache(maxsize=2)
 def _read(file: ModelFile) -> bytes:
-    with closing(Store(Path(file.store), readonly=True, live=file.live)) as store:
-        return store.model(file.sha256)
+    return file.read()

@@ -55,6 +55,11 @@ class ModelFile:
     live: bool
     sha256: str
 
+    def read(self) -> bytes:
+        """Return the file; StoreError if it is missing or damaged."""
+        with closing(Store(Path(self.store), readonly=True, live=self.live)) as store:
+            return store.model(self.sha256)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -113,7 +118,7 @@ class Loaded:
             If it is not a classifier that LiteRT can run.
         """
         if file.sha256 not in self._variants:
-            model = _read(file)
+            model = file.read()
             self._variants[file.sha256] = _loaded(model), len(model)
         self._variants.move_to_end(file.sha256)
         self._forget_oldest()
@@ -210,11 +215,6 @@ def _loaded(model: bytes) -> Variant:
     from edac_core.runtime import Variant  # noqa: PLC0415 - see above
 
     return Variant(model)
-
-
-def _read(file: ModelFile) -> bytes:
-    with closing(Store(Path(file.store), readonly=True, live=file.live)) as store:
-        return store.model(file.sha256)
 
 
 def _asked(file: ModelFile, features: FloatArray) -> Variant | str:

@@ -98,8 +98,7 @@ def evict(cache: Path, *, keep_bytes: int) -> Eviction:
     StoreError
         If a run is writing to the cache, or a file cannot be deleted.
     """
-    if not Store.exists(cache):
-        raise StoreError(f"There is no study store in {cache}; run a plan first.")
+    Store.refuse_absent(cache)
     try:
         with only_user(cache):
             return _evict(_items(cache), keep_bytes=keep_bytes, now=bytes_of(cache))

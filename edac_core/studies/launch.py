@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from edac_core.apart import child_environment
 from edac_core.errors import PlanError, StoreError
 from edac_core.locations import READ_ONLY_VARIABLE, read_only
 from edac_core.studies.journal import (
@@ -168,7 +169,7 @@ def _spawn(folder: Path, cache: Path) -> int:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_environment(),
+            env=child_environment(),
             start_new_session=True,
         )
     try:
@@ -186,11 +187,6 @@ def _spawn(folder: Path, cache: Path) -> int:
 def _command(folder: Path, cache: Path) -> list[str]:
     return [sys.executable, "-m", "edac_core", "run", str(folder / PLAN_FILE),
             "--cache", str(cache), "--quiet"]  # fmt: skip
-
-
-def _environment() -> dict[str, str]:
-    """Let the run find what this process can import, from wherever it was started."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

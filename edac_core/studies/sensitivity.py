@@ -114,8 +114,7 @@ def measure_sensitivities(
     DataError, AudioError, PlanError
         If the data set is missing or does not fit the study's plan.
     """
-    if not Store.exists(cache):
-        raise StoreError(f"There is no study store in {cache}; run a plan first.")
+    Store.refuse_absent(cache)
     with only_writer(cache), contextlib.closing(Store(cache)) as store:
         plan = _plan_of(store, study)
         missing = [_baseline(row) for row in _unmeasured(store, study, model)]

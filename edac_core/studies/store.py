@@ -154,8 +154,8 @@ class Store:
         self.folder = Path(folder)
         self.readonly = readonly
         self.live = live
-        if readonly and not self.path.is_file():
-            raise self._none_here()
+        if readonly:
+            self.refuse_absent(self.folder)
         with contextlib.ExitStack() as undoing, self._explained():
             if not readonly:
                 self._models.mkdir(parents=True, exist_ok=True)
@@ -172,6 +172,12 @@ class Store:
     def exists(cls, folder: Path) -> bool:
         """Say whether there is a store in a folder."""
         return (Path(folder) / cls.DATABASE).is_file()
+
+    @classmethod
+    def refuse_absent(cls, folder: Path) -> None:
+        """Raise StoreError if there is no store in a folder."""
+        if not cls.exists(folder):
+            raise _none_in(folder)
 
     @property
     def path(self) -> Path:
@@ -651,7 +657,7 @@ class Store:
                 "folder."
             )
         if self.readonly and found == 0:
-            raise self._none_here()
+            raise _none_in(self.folder)
 
     def _prepare_for_writing(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -664,9 +670,6 @@ class Store:
             f"The scores of {variant} in {self.folder} are not those of its recordings: run edac "
             "cache check --repair, and then run the study's plan again."
         )
-
-    def _none_here(self) -> StoreError:
-        return StoreError(f"There is no study store in {self.folder}; run a plan first.")
 
     def _has_table(self, name: str) -> bool:
         """Say whether a store, which may be older than a table and is only read, has it."""
@@ -827,6 +830,10 @@ JOIN variants ON variants.key = latencies.variant
 JOIN study_jobs ON study_jobs.job = variants.job
 WHERE study = ? ORDER BY latencies.variant, latencies."when"
 """
+
+
+def _none_in(folder: Path) -> StoreError:
+    return StoreError(f"There is no study store in {folder}; run a plan first.")
 
 
 def _values(record: Any) -> tuple[Any, ...]:

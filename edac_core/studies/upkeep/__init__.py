@@ -101,8 +101,7 @@ def forget_missing(cache: Path, study: str) -> int:
     StoreError
         If there is no such study, or a run is writing to the cache.
     """
-    if not Store.exists(cache):
-        raise StoreError(f"There is no study store in {cache}; run a plan first.")
+    Store.refuse_absent(cache)
     with nobody_writing(cache, repair=True), opened(cache, repair=True) as database:
         claimed = database.execute("SELECT job FROM study_jobs WHERE study = ?", (study,))
         jobs = {job for (job,) in claimed}

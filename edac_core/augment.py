@@ -311,27 +311,6 @@ def apply_to_spectrogram(spectrogram: Spectrogram, pipeline: str, *, seed: int) 
     return spectrogram
 
 
-def copies(waveform: Waveform, *, seed: int, sample_rate: int = SAMPLE_RATE) -> list[Waveform]:
-    """Make the two copies that EDAC adds for each positive recording of Coswara.
-
-    Parameters
-    ----------
-    waveform, seed, sample_rate
-        As in `apply`.
-
-    Returns
-    -------
-    list of np.ndarray
-        The output of aug1, and that of aug2 applied on top of it.
-
-    Raises
-    ------
-    AudioError
-        If nothing is left of the waveform, or it is not finite.
-    """
-    return apply_each(waveform, EDAC_COPIES, seed=seed, sample_rate=sample_rate)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What became of one operation.

@@ -15,15 +15,13 @@ _BATCH = 32
 _WITHOUT_DELEGATES = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
-def open_interpreter(model: bytes, *, threads: int = 1, delegates: bool = True) -> Interpreter:
-    """Load a .tflite file and allocate its tensors.
+def open_interpreter(model: bytes, *, delegates: bool = True) -> Interpreter:
+    """Load a .tflite file, to be run on one thread, and allocate its tensors.
 
     Parameters
     ----------
     model : bytes
         The contents of the file; LiteRT verifies its structure.
-    threads : int
-        Threads that a call may use.
     delegates : bool
         Whether XNNPACK computes what it can. It is faster, and keeps to itself what lies between
         the operators that it takes.
@@ -41,7 +39,7 @@ def open_interpreter(model: bytes, *, threads: int = 1, delegates: bool = True) 
     try:
         interpreter = Interpreter(
             model_content=model,
-            num_threads=threads,
+            num_threads=1,
             experimental_op_resolver_type=OpResolverType.AUTO if delegates else _WITHOUT_DELEGATES,
         )
         interpreter.allocate_tensors()
@@ -63,8 +61,6 @@ class Variant:
     ----------
     model : bytes
         A .tflite file with one input and one output, (n, 1) of sigmoids or (n, 2) of softmaxes.
-    threads : int
-        Threads that a call may use.
 
     Raises
     ------
@@ -78,8 +74,8 @@ class Variant:
     array([0.03, 0.91], dtype=float32)
     """
 
-    def __init__(self, model: bytes, *, threads: int = 1) -> None:
-        self._interpreter = open_interpreter(model, threads=threads)
+    def __init__(self, model: bytes) -> None:
+        self._interpreter = open_interpreter(model)
         self._lock = Lock()
         self._input = _only(self._interpreter.get_input_details(), "input")
         self._output = _only(self._interpreter.get_output_details(), "output")

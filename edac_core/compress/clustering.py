@@ -7,7 +7,7 @@ and more, at every step. Here that is one compiled pass over the weights; the re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from edac_core.errors import PlanError
 from edac_core.models.backend import tf
 from edac_core.models.examples import Examples
 from edac_core.models.spec import ModelSpec
-from edac_core.models.training import Epoch, Trainer
+from edac_core.models.training import Epoch, OnEpoch, Trainer, fine_tune
 
 from tensorflow_model_optimization.python.core.clustering.keras import (  # isort: skip
     clustering_centroids,
@@ -38,7 +38,7 @@ def cluster(
     batch_size: int,
     seed: int,
     keep_zeros: bool = False,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Any, tuple[Epoch, ...]]:
     """Let the weights of every kernel share a few values, and fine-tune those.
 
@@ -85,17 +85,16 @@ def cluster(
         )
     trainer = Trainer(model, spec, training, batch_size=batch_size, seed=seed)
     clusterer = Clusterer(model, spec, centroids=centroids, keep_zeros=keep_zeros)
-    history = []
-    for number in range(1, epochs + 1):
-        clusterer.begin_epoch(number)
-        loss = trainer.run_epoch(
-            before_step=clusterer.before_step, after_gradients=clusterer.after_gradients
-        )
-        history.append(Epoch(number, loss))
-        if on_epoch is not None:
-            on_epoch(history[-1])
+    history = fine_tune(
+        trainer,
+        range(1, epochs + 1),
+        before_epoch=clusterer.begin_epoch,
+        before_step=clusterer.before_step,
+        after_gradients=clusterer.after_gradients,
+        on_epoch=on_epoch,
+    )
     clusterer.finish()
-    return model, tuple(history)
+    return model, history
 
 
 class Clusterer:

@@ -6,7 +6,7 @@ larger. A weight's score is how far the loss has pushed it away from zero so far
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edac_core.compress.pruning import prunable_weights
 from edac_core.models.backend import tf
-from edac_core.models.training import Epoch, Trainer
+from edac_core.models.training import Epoch, OnEpoch, Trainer, fine_tune
 
 Array = npt.NDArray[np.float32]
 
@@ -24,7 +24,7 @@ def prune_by_movement(
     schedule: Any,
     *,
     epochs: int,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Epoch, ...]:
     """Fine-tune the trainer's model for `epochs` while `schedule` removes its weights.
 
@@ -54,16 +54,15 @@ def prune_by_movement(
         The losses; the pruned weights are the model's.
     """
     mover = Mover(trainer, schedule)
-    history = []
-    for number in range(1, epochs + 1):
-        loss = trainer.run_epoch(
-            before_step=mover.before_step, after_gradients=mover.after_gradients
-        )
-        history.append(Epoch(number, loss))
-        if on_epoch is not None:
-            on_epoch(history[-1])
+    history = fine_tune(
+        trainer,
+        range(1, epochs + 1),
+        before_step=mover.before_step,
+        after_gradients=mover.after_gradients,
+        on_epoch=on_epoch,
+    )
     mover.finish()
-    return tuple(history)
+    return history
 
 
 class Mover:
@@ -153,8 +152,8 @@ def highest(scores: Array, weights: Array, sparsity: float) -> npt.NDArray[np.bo
     scores, weights
         Of one shape.
     sparsity
-        Fraction to remove. The number kept is that of
-        `edac_core.compress.pruning.magnitude_threshold`, and exact whatever is equal.
+        Fraction to remove. The number kept is that of `edac_core.compress.pruning.magnitude_mask`,
+        and exact whatever is equal.
     """
     kept = max(int(np.rint(np.float32(scores.size) * (np.float32(1) - np.float32(sparsity)))), 1)
     flat = scores.ravel()

@@ -7,7 +7,7 @@ same masks in a fraction of that time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edac_core.compress import SCHEDULES
 from edac_core.errors import PlanError
 from edac_core.models.backend import keras, tf
-from edac_core.models.training import Epoch, Trainer
+from edac_core.models.training import Epoch, OnEpoch, Trainer, fine_tune
 
 import tensorflow_model_optimization as tfmot  # isort: skip - needs the environment of `backend`
 from tensorflow_model_optimization.python.core.sparsity.keras import (  # isort: skip
@@ -127,20 +127,6 @@ def _prunable_weights_of(layer: Any) -> list[Any]:
     return []
 
 
-def magnitude_threshold(weights: npt.NDArray[np.float32], sparsity: float) -> np.float32:
-    """Return the magnitude from which on tfmot keeps a weight.
-
-    Parameters
-    ----------
-    weights
-        Array of any shape.
-    sparsity
-        Fraction to remove. As in tfmot the number of weights kept is rounded in float32,
-        half to even, and is at least 1.
-    """
-    return _threshold(np.abs(weights), sparsity)
-
-
 def _threshold(
     magnitudes: npt.NDArray[np.float32], sparsity: float, near: np.float32 | None = None
 ) -> np.float32:
@@ -191,7 +177,8 @@ def magnitude_mask(
     weights
         Array of any shape.
     sparsity
-        Fraction of it to remove; see `magnitude_threshold`.
+        Fraction of it to remove. As in tfmot the number of weights kept is rounded in float32,
+        half to even, and is at least 1.
     block_size
         Inputs and units of what is kept or removed together, by its mean magnitude. It holds for
         matrices. tfmot refuses it for weights of other ranks, so that whoever prunes a network
@@ -322,7 +309,7 @@ def prune(
     epochs: int,
     block_size: tuple[int, int] = (1, 1),
     shares: Sequence[float] | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Epoch, ...]:
     """Fine-tune the trainer's model for `epochs` while `schedule` removes its weights.
 
@@ -336,18 +323,13 @@ def prune(
     """
     weights = prunable_weights(trainer.model, never=trainer.spec.never_pruned)
     pruner = Pruner(weights, schedule, block_size=block_size, shares=shares)
-    history = []
-    for number in range(1, epochs + 1):
-        history.append(Epoch(number, trainer.run_epoch(before_step=pruner.before_step)))
-        pruner.apply()
-        if on_epoch is not None:
-            on_epoch(history[-1])
-    return tuple(history)
-
-
-def sparsity_of(weights: Sequence[Any]) -> float:
-    """Return the fraction of exact zeros in weight variables or arrays."""
-    return 1 - nonzero_of(weights) / count_of(weights)
+    return fine_tune(
+        trainer,
+        range(1, epochs + 1),
+        before_step=pruner.before_step,
+        after_epoch=pruner.apply,
+        on_epoch=on_epoch,
+    )
 
 
 def count_of(weights: Sequence[Any]) -> int:

@@ -11,7 +11,7 @@ import contextlib
 import io
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from edac_core.models.backend import keras, tf
 from edac_core.models.examples import Examples, Features
 from edac_core.models.layers import Apart
 from edac_core.models.spec import ModelSpec
-from edac_core.models.training import Epoch, Trainer
+from edac_core.models.training import Epoch, OnEpoch, Trainer, fine_tune
 
 import tensorflow_model_optimization as tfmot  # isort: skip - needs the environment of `backend`
 from tensorflow_model_optimization.python.core.quantization.keras import (  # isort: skip
@@ -52,7 +52,7 @@ def train_quantized(
     batch_size: int,
     seed: int,
     keep_zeros: bool = False,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Any, tuple[Epoch, ...]]:
     """Fine-tune a network that rounds weights and activations as its int8 file will.
 
@@ -94,12 +94,7 @@ def train_quantized(
     quantized = _quantize(model, keep_zeros=keep_zeros)
     _set_ranges(quantized, _find_ranges(model, training.features, batch_size=batch_size))
     trainer = Trainer(quantized, spec, training, batch_size=batch_size, seed=seed)
-    history = []
-    for number in range(1, epochs + 1):
-        history.append(Epoch(number, trainer.run_epoch()))
-        if on_epoch is not None:
-            on_epoch(history[-1])
-    return quantized, tuple(history)
+    return quantized, fine_tune(trainer, range(1, epochs + 1), on_epoch=on_epoch)
 
 
 def convert_quantized(model: Any) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -31,7 +31,7 @@ from edac_core.errors import ModelError, PlanError
 from edac_core.models.backend import keras, tf
 from edac_core.models.examples import Examples
 from edac_core.models.spec import ModelSpec
-from edac_core.models.training import Epoch, Trainer, seed_everything
+from edac_core.models.training import Epoch, OnEpoch, Trainer, fine_tune, seed_everything
 
 RankBy = Literal["norm", "taylor"]
 Importance = dict[str, npt.NDArray[np.float64]]
@@ -39,7 +39,6 @@ Counts = npt.NDArray[np.int64]
 
 _BATCH = 32
 _FLOOR = 0.25
-_DECAY_POWER = 3
 _BISECTIONS = 40
 
 
@@ -50,11 +49,10 @@ def shrink(
     *,
     sparsity: float,
     rank_by: RankBy,
-    rounds: int = 1,
     epochs: int,
     batch_size: int,
     seed: int,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[Any, tuple[Epoch, ...]]:
     """Remove the least important units of a trained network and fine-tune what is left.
 
@@ -72,12 +70,8 @@ def shrink(
         whole units allow.
     rank_by
         "norm" or "taylor"; see `by_norm` and `by_taylor`.
-    rounds
-        How many times units are removed and the rest is fine-tuned. The sparsity rises with power 3
-        (Zhu and Gupta 2017), as the polynomial schedule's does.
     epochs
-        Of fine-tuning, in all rounds together. Every round has an optimiser and a learning rate
-        that start anew.
+        Of fine-tuning.
     batch_size
         Recordings a training step.
     seed
@@ -103,18 +97,10 @@ def shrink(
     whole = _Widths.of(model, never=spec.never_pruned)
     _refuse_impossible(whole, model, sparsity=sparsity)
     seed_everything(seed)
-    history: list[Epoch] = []
-    for number in range(1, rounds + 1):
-        reached = sparsity * (1 - (1 - number / rounds) ** _DECAY_POWER)
-        most_weights = whole.weights_left(reached)
-        model = _without_least(model, spec, training, rank_by=rank_by, most_weights=most_weights)
-        # Another order of the examples in every round.
-        trainer = Trainer(model, spec, training, batch_size=batch_size, seed=seed + number - 1)
-        while len(history) < epochs * number // rounds:
-            history.append(Epoch(len(history) + 1, trainer.run_epoch()))
-            if on_epoch is not None:
-                on_epoch(history[-1])
-    return model, tuple(history)
+    most_weights = whole.weights_left(sparsity)
+    model = _without_least(model, spec, training, rank_by=rank_by, most_weights=most_weights)
+    trainer = Trainer(model, spec, training, batch_size=batch_size, seed=seed)
+    return model, fine_tune(trainer, range(1, epochs + 1), on_epoch=on_epoch)
 
 
 def by_norm(model: Any) -> Importance:

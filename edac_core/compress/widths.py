@@ -83,12 +83,12 @@ def taught(examples: Examples, teacher: Any) -> Examples:
     return replace(examples, targets=targets.astype(np.float32))
 
 
-def softened(probabilities: FloatArray, *, temperature: float = TEMPERATURE) -> FloatArray:
-    """Divide the logits of probabilities by a temperature."""
+def softened(probabilities: FloatArray) -> FloatArray:
+    """Divide the logits of probabilities by `TEMPERATURE`."""
     # Where a probability is 0 or 1 in float32, its logit is not finite.
     tiny = float(np.finfo(np.float32).eps)
     clipped = np.clip(probabilities.astype(np.float64), tiny, 1 - tiny)
-    odds = (clipped / (1 - clipped)) ** (1 / temperature)
+    odds = (clipped / (1 - clipped)) ** (1 / TEMPERATURE)
     return np.asarray(odds / (1 + odds), dtype=np.float32)
 
 

@@ -29,9 +29,8 @@ from edac_core.compress.widths import narrow, taught
 from edac_core.errors import ModelError
 from edac_core.models import ModelSpec
 from edac_core.models.examples import Examples, Features
-from edac_core.models.training import Epoch, Trainer, train
+from edac_core.models.training import Epoch, OnEpoch, Trainer, train
 
-OnEpoch = Callable[[Epoch], None]
 Convert = Callable[[Any, str], bytes]
 
 _RANKINGS: Mapping[str, RankBy] = {"structured-norm": "norm", "structured-taylor": "taylor"}

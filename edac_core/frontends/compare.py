@@ -6,6 +6,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -83,7 +84,7 @@ class Compare:
         Raises
         ------
         AudioError
-            If the waveform is shorter than 0.06 s.
+            If the waveform is shorter than 0.06 s, or openSMILE's process ends.
         PlanError
             If openSMILE is not installed.
         """
@@ -105,7 +106,14 @@ def _run(compute: Callable[..., Any], *arguments: Any) -> Any:
     """Compute with openSMILE, apart from TensorFlow: in one process they corrupt their memory."""
     if "tensorflow" not in sys.modules:
         return compute(*arguments)
-    return _apart().submit(compute, *arguments).result()
+    try:
+        return _apart().submit(compute, *arguments).result()
+    except BrokenProcessPool as error:
+        _apart.cache_clear()
+        raise AudioError(
+            "The process in which openSMILE computes has ended, as one that crashes or that takes "
+            "too much memory: leave the recording out, or run again with fewer workers."
+        ) from error
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cache as remembered
 from pathlib import Path
@@ -280,6 +281,11 @@ def _computed_in_processes(
         futures = [executor.submit(_compute, recipe, chunk) for chunk in chunks]
         for future in as_completed(futures):
             yield future.result()
+    except BrokenProcessPool as error:
+        raise AudioError(
+            "A process that computes features has ended, as one that takes too much memory is "
+            "killed: run again with fewer workers."
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 

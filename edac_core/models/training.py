@@ -8,7 +8,7 @@ float rounding. A network that is all matrix products has its gradient step comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from edac_core.models.spec import Keep, ModelSpec
 Weights = list[npt.NDArray[np.float32]]
 BeforeStep = Callable[[int], None]
 AfterGradients = Callable[[list[Any]], list[Any]]
+OnEpoch = Callable[["Epoch"], object]
 
 _EVALUATION_BATCH = 64
 
@@ -124,6 +125,44 @@ class Trainer:
             self._optimizer.learning_rate.assign(self.spec.learning_rate(self._epochs))
 
 
+def fine_tune(
+    trainer: Trainer,
+    numbers: Iterable[int],
+    *,
+    before_epoch: Callable[[int], object] | None = None,
+    before_step: BeforeStep | None = None,
+    after_gradients: AfterGradients | None = None,
+    after_epoch: Callable[[], object] | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Epoch, ...]:
+    """Train for some epochs and return their losses.
+
+    Parameters
+    ----------
+    trainer
+        Of the model.
+    numbers
+        What the epochs are called.
+    before_epoch, after_epoch
+        Called around every epoch, the first with its number.
+    before_step, after_gradients
+        See `Trainer.run_epoch`.
+    on_epoch
+        Called with every epoch when it is over.
+    """
+    history = []
+    for number in numbers:
+        if before_epoch is not None:
+            before_epoch(number)
+        loss = trainer.run_epoch(before_step=before_step, after_gradients=after_gradients)
+        if after_epoch is not None:
+            after_epoch()
+        history.append(Epoch(number, loss))
+        if on_epoch is not None:
+            on_epoch(history[-1])
+    return tuple(history)
+
+
 def train(
     model: Any,
     spec: ModelSpec,
@@ -134,7 +173,7 @@ def train(
     epochs: int,
     patience: int | None,
     seed: int,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Train a baseline and keep the weights of the epoch that its recipe prefers.
 

@@ -146,8 +146,8 @@ def expand(plan: Plan) -> tuple[Family, ...]:
 def job_keys(family: Family, data_fingerprint: str) -> dict[Job, str]:
     """Return the key of each job: a hash of all that its result depends on.
 
-    That is its configuration, the data, the code that computes it (without comments and
-    docstrings) and the versions of the libraries; for a level also the key of the job whose
+    That is its configuration, the data, the code that computes it (without comments and strings
+    that stand alone) and the versions of the libraries; for a level also the key of the job whose
     weights it starts from.
     """
     shared = _shared(family.baseline, data_fingerprint, code_fingerprint())
@@ -181,7 +181,7 @@ def computing_files(parts: Sequence[str] = _COMPUTING) -> list[str]:
 
 
 def code_fingerprint() -> str:
-    """Return a hash of the modules that decide a result, blind to comments and docstrings."""
+    """Return a hash of the modules that decide a result, blind to comments and remarks."""
     return _fingerprint_of(_COMPUTING)
 
 
@@ -297,14 +297,28 @@ def _compressed(
     )
 
 
-def _code(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:]
-    return ast.dump(tree)
+def _code(source: str) -> Any:
+    """Return the syntax tree of a module, without comments and strings that stand alone."""
+    return _tree(ast.parse(source))
+
+
+def _tree(node: Any) -> Any:
+    # As ast.dump, which does not write the same in all versions of Python.
+    if isinstance(node, list):
+        return [_tree(each) for each in node if not _is_remark(each)]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+    return [type(node).__name__, {name: _tree(value) for name, value in fields}]
+
+
+def _is_remark(node: Any) -> bool:
+    value = getattr(node, "value", None)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(value, ast.Constant)
+        and isinstance(value.value, str)
+    )
 
 
 def _hash(value: Any) -> str:

@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -24,13 +23,11 @@ from edac_core.measure.memory import PeakMemory
 from edac_core.measure.size import pack, size_of
 from edac_core.models import ModelSpec
 from edac_core.models.backend import give_back_memory, keras, tf
-from edac_core.models.training import Epoch, seed_everything, train
+from edac_core.models.training import Epoch, OnEpoch, seed_everything, train
 from edac_core.runtime import Variant
 from edac_core.studies.inputs import SplitInputs
 from edac_core.studies.jobs import Job, versions
 from edac_core.studies.store import JobResult, Scores, VariantResult
-
-OnEpoch = Callable[[Epoch], None]
 
 _OUTPUTS = ((1,), (2,))
 # LiteRT takes a second a recording where it has no fast operators.

@@ -17,7 +17,6 @@ from edac_core.augment import (
     apply,
     apply_each,
     apply_to_spectrogram,
-    copies,
     parse,
     specaugment,
 )
@@ -69,7 +68,7 @@ def test_first_call_of_a_process_gives_what_later_calls_give(waveform, tmp_path)
 
 
 def test_chain_starts_with_what_its_first_name_gives(waveform):
-    alone, chained = copies(waveform, seed=9)
+    alone, chained = apply_each(waveform, EDAC_COPIES, seed=9)
     np.testing.assert_array_equal(alone, apply(waveform, "aug1", seed=9))
     np.testing.assert_array_equal(chained, apply(waveform, "aug1+aug2", seed=9))
     assert not np.array_equal(alone, chained)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from edac_core.compress.pruning import count_of, nonzero_of
 from edac_core.models import ModelSpec
 from edac_core.models.backend import keras
 from edac_core.models.examples import Examples
@@ -35,6 +36,11 @@ def spec(*, rate=1e-2, **options):
         fine_tuning_epochs=3, fine_tuning_batch_size=32,
     )  # fmt: skip
     return dataclasses.replace(made, **options)
+
+
+def sparsity_of(weights):
+    """Return the fraction of exact zeros in weight variables or arrays."""
+    return 1 - nonzero_of(weights) / count_of(weights)
 
 
 def examples(n=96, *, seed=0):

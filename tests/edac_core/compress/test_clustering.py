@@ -11,7 +11,7 @@ from tensorflow_model_optimization.python.core.clustering.keras.experimental imp
 )
 
 from edac_core.compress.clustering import _Kernel, cluster, initial_centroids
-from edac_core.compress.pruning import magnitude_threshold, prunable_weights
+from edac_core.compress.pruning import magnitude_mask, prunable_weights
 from edac_core.compress.quantization import convert
 from edac_core.errors import PlanError
 from edac_core.models.backend import keras, tf
@@ -41,7 +41,7 @@ def network_of(*, units=16, sparsity=0.0):
     model = network(units=units)
     for weight in prunable_weights(model) if sparsity else []:
         values = weight.numpy()
-        weight.assign(values * (np.abs(values) >= magnitude_threshold(values, sparsity)))
+        weight.assign(values * magnitude_mask(values, sparsity))
     return model
 
 

@@ -11,13 +11,13 @@ from edac_core.compress.pruning import (
     BLOCK_SIZE,
     Pruner,
     block_magnitudes,
+    count_of,
     magnitude_mask,
-    magnitude_threshold,
     make_schedule,
+    nonzero_of,
     nth_smallest,
     prunable_weights,
     prune,
-    sparsity_of,
 )
 from edac_core.errors import PlanError
 from edac_core.models import get_model
@@ -129,7 +129,7 @@ def test_fine_tuning_with_blocks_leaves_whole_blocks():
 
 def test_at_least_one_weight_is_kept():
     weights = np.array([3.0, -4.0, 1.0], np.float32)
-    assert magnitude_threshold(weights, 0.999) == 4.0
+    assert magnitude_mask(weights, 0.999).tolist() == [False, True, False]
 
 
 def our_run(schedule_name, data, *, epochs, batch_size, frequency):
@@ -185,7 +185,7 @@ def kept_weights(model, *, schedule):
     sparsity = float(schedule(tf.constant(last, tf.int64))[1])
     prunable = [weight.shape.num_elements() for weight in prunable_weights(model)]
     trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
-    # What `magnitude_threshold` keeps of a tensor without ties.
+    # What `magnitude_mask` keeps of a tensor without ties.
     kept = [np.rint(np.float32(n) * (np.float32(1) - np.float32(sparsity))) for n in prunable]
     return last, sparsity, trainable - sum(prunable) + int(sum(kept))
 
@@ -218,8 +218,9 @@ def test_layers_of_nested_models_are_pruned_as_tfmot_does():
     assert len(prunable_weights(model, never=["inner"])) == 1
 
 
-def test_sparsity_is_the_fraction_of_zeros():
-    assert sparsity_of([np.array([0.0, -0.0, 1.0]), np.array([2.0])]) == 0.5
+def test_a_zero_of_either_sign_is_no_weight():
+    weights = [np.array([0.0, -0.0, 1.0]), np.array([2.0])]
+    assert (nonzero_of(weights), count_of(weights)) == (2, 4)
 
 
 def test_a_schedule_that_would_never_prune_is_refused():

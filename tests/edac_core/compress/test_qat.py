@@ -3,7 +3,7 @@ import pytest
 import tiny
 from ai_edge_litert.interpreter import Interpreter
 
-from edac_core.compress.pruning import magnitude_threshold, prunable_weights, sparsity_of
+from edac_core.compress.pruning import magnitude_mask, prunable_weights
 from edac_core.compress.qat import convert_quantized, train_quantized
 from edac_core.errors import ModelError
 from edac_core.models.backend import keras, tf
@@ -69,7 +69,7 @@ def trained(request):
         trainer.run_epoch()
     for weight in prunable_weights(model) if sparsity else []:
         values = weight.numpy()
-        weight.assign(values * (np.abs(values) >= magnitude_threshold(values, sparsity)))
+        weight.assign(values * magnitude_mask(values, sparsity))
     return model, spec, data
 
 
@@ -93,7 +93,7 @@ def int8_tensors(converted):
 def test_the_file_scores_as_the_rounded_network_does_and_keeps_its_zeros(trained):
     model, spec, data = trained
     before, kernels = model.get_weights(), [weight.numpy() for weight in prunable_weights(model)]
-    keep_zeros = sparsity_of(kernels) > 0
+    keep_zeros = tiny.sparsity_of(kernels) > 0
     reported = []
     rounded, history = quantized(
         model, spec, data, epochs=2, keep_zeros=keep_zeros, on_epoch=reported.append

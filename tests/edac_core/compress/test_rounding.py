@@ -3,7 +3,7 @@ import pytest
 import tiny
 from ai_edge_litert.interpreter import Interpreter
 
-from edac_core.compress.pruning import prunable_weights, sparsity_of
+from edac_core.compress.pruning import prunable_weights
 from edac_core.compress.quantization import convert
 from edac_core.compress.rounding import round_to_zero
 from edac_core.models.backend import keras
@@ -92,7 +92,7 @@ def test_removes_what_int8_has_no_step_for_and_leaves_the_int8_file_as_it_is(net
         for weight in prunable_weights(rounded)
         if weight.shape.num_elements() >= 1024
     ]
-    assert sparsity_of(large) > 0.3
+    assert tiny.sparsity_of(large) > 0.3
     assert zeros_in(int8_tensors(before)) == zeros_in(large)
     assert convert(rounded, "int8") == before
 
@@ -109,4 +109,4 @@ def test_leaves_small_tensors_and_layers_that_are_never_pruned_alone():
 def test_a_tensor_of_zeros_stays_one():
     model = dense()
     model.set_weights([np.zeros(weight.shape) for weight in model.get_weights()])
-    assert sparsity_of(prunable_weights(round_to_zero(model, tiny.spec()))) == 1
+    assert tiny.sparsity_of(prunable_weights(round_to_zero(model, tiny.spec()))) == 1

@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 from sklearn.metrics import log_loss, roc_auc_score
 
 from edac_core.compress.methods import Step
-from edac_core.compress.pruning import count_of, prunable_layers, prunable_weights, sparsity_of
+from edac_core.compress.pruning import count_of, prunable_layers, prunable_weights
 from edac_core.compress.quantization import convert
 from edac_core.compress.sensitivity import (
     LayerSensitivity,
@@ -247,7 +247,7 @@ def test_pruning_by_sensitivity_removes_more_where_the_network_minds_less(networ
     )  # fmt: skip
     piece = do(plain(model, bench), Step("sensitive", 0.8), bench)
     weights = prunable_weights(piece.model)
-    assert sparsity_of(weights) == pytest.approx(0.8, abs=0.005)
+    assert tiny.sparsity_of(weights) == pytest.approx(0.8, abs=0.005)
     for weight, share in zip(weights, shares, strict=True):
         kept = max(round(count_of([weight]) * (1 - 0.8 * share)), 1)
         assert abs(np.count_nonzero(weight.numpy()) - kept) <= 1

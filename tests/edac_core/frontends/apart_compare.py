@@ -35,6 +35,14 @@ def smile():
     )
 
 
+def test_a_process_that_ended_is_replaced(monkeypatch):
+    """As openSMILE's in a process with TensorFlow, which it must not share."""
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(AudioError, match="process in which openSMILE computes has ended"):
+        compare._run(os._exit, 1)
+    assert compare._run(abs, -1) == 1
+
+
 @pytest.fixture
 def no_opensmile(monkeypatch):
     compare._smile.cache_clear()

@@ -1,6 +1,8 @@
 import hashlib
 import importlib.metadata
 import json
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -308,6 +310,16 @@ def test_undecodable_recording_is_named_by_a_process(tmp_path):
     Path(many["path"][17]).write_bytes(b"no audio at all")
     with pytest.raises(AudioError, match=r"^17 "):
         extract(many, frontend=FRONTEND, cache=None, workers=2)
+
+
+def test_a_process_that_was_killed_is_one_sentence(tmp_path, monkeypatch):
+    class Killed(ProcessPoolExecutor):
+        def submit(self, _function, *_arguments):
+            return super().submit(os._exit, 1)
+
+    monkeypatch.setattr(module, "ProcessPoolExecutor", Killed)
+    with pytest.raises(AudioError, match="has ended, as one that takes too much memory"):
+        extract(_write(tmp_path, 20), frontend=FRONTEND, cache=None, workers=2)
 
 
 def test_missing_recording_is_named(tmp_path):

@@ -325,6 +325,18 @@ def test_changed_code_gives_other_keys_but_comments_do_not():
     assert jobs._code(code) != jobs._code(code.replace("1", "2"))
 
 
+def test_a_string_below_a_constant_is_a_remark_and_one_in_it_is_not():
+    code = 'RATE = 0.5\n"""Of dropout."""\nNAME = "cnn"\n'
+    assert jobs._code(code) == jobs._code('RATE = 0.5\nNAME = "cnn"\n')
+    assert jobs._code(code) != jobs._code(code.replace("cnn", "lstm"))
+
+
+def test_all_versions_of_python_read_the_same():
+    """The digest is that of Python 3.11, 3.12 and 3.13, whose ast.dump are three."""
+    code = 'class A(B):\n    def f(self, x: int = 1) -> str:\n        return f"{x!r:>{x}}" "and"\n'
+    assert jobs._hash(jobs._code(code)) == "2a12018ece56c35d51f4b191ba1aa335"
+
+
 def test_the_fingerprint_covers_what_computes():
     names = jobs.computing_files()
     assert {

@@ -24,11 +24,9 @@ HIDDEN_UNITS = {
 otherwise, but only so does the published number of parameters come out."""
 
 
-DROPOUT = 0.5
-"""After every hidden layer. The paper does not give its rate."""
-
-
-def build(name: str, *, hidden_units: Sequence[int], width: float = 1.0) -> Any:
+def build(
+    name: str, *, hidden_units: Sequence[int], dropout: float = 0.5, width: float = 1.0
+) -> Any:
     """Build a dense network: 6,373 ComParE functionals in, two probabilities out.
 
     Parameters
@@ -37,6 +35,8 @@ def build(name: str, *, hidden_units: Sequence[int], width: float = 1.0) -> Any:
         Of the Keras model.
     hidden_units
         Widths of the sigmoid layers.
+    dropout
+        After every hidden layer. The paper does not give its rate.
     width
         Share of its units that each hidden layer has.
 
@@ -53,7 +53,7 @@ def build(name: str, *, hidden_units: Sequence[int], width: float = 1.0) -> Any:
     for number, units in enumerate(hidden_units, start=1):
         stack += [
             layers.Dense(scaled(units, width), activation="sigmoid", name=f"dense{number}"),
-            layers.Dropout(DROPOUT, name=f"dropout{number}"),
+            layers.Dropout(dropout, name=f"dropout{number}"),
         ]
     stack.append(layers.Dense(2, activation="softmax", name="output"))
     return keras.Sequential(stack, name=name)

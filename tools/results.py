@@ -22,10 +22,9 @@ from edac_core.errors import StoreError
 from edac_core.locations import PROJECT, SHIPPED
 from edac_core.papers import published_curve
 from edac_core.studies import BASELINE
-from edac_core.studies.select import CONFIGURATION, summarise, summarise_groups
+from edac_core.studies.select import CONFIGURATION, summarise_groups
 from edac_core.studies.store import Store
-from edac_core.studies.tables import overlaps_of
-from edac_core.studies.targets import TARGETS, Target, nearest
+from edac_core.studies.targets import TARGETS, Target, furthest
 from edac_core.studies.trust import MARGIN
 from edac_core.table import Wanted, table_of
 from tools.markdown import table
@@ -65,6 +64,15 @@ _UNPRUNED = (
     Row("int8, not pruned", BASELINE, 0, "int8"),
 )
 
+_SQUEEZE = (
+    *_UNPRUNED,
+    Row("float32, 50 % constant", "constant", 0.5, REFERENCE_PRECISION),
+    Row("float32, 90 % polynomial", "polynomial", 0.9, REFERENCE_PRECISION),
+    Row("int8, 90 % polynomial", "polynomial", 0.9, "int8", published=True),
+    Row("int8, 95 % polynomial", "polynomial", 0.95, "int8"),
+    Row("int8, 99 % polynomial", "polynomial", 0.99, "int8"),
+)
+
 BEYOND = "beyond the papers"
 TABLES = {
     "cnn": Shown("cnn", "cnn", (
@@ -74,6 +82,17 @@ TABLES = {
         Row("int8, 99 % polynomial", "polynomial", 0.99, "int8"),
         Row("int8, 99 % constant", "constant", 0.99, "int8"),
     )),
+    "cnn-lstm": Shown("cnn-lstm", "cnn_lstm", (
+        *_UNPRUNED,
+        Row("int8, 50 % polynomial", "polynomial", 0.5, "int8"),
+        Row("int8, 80 % polynomial", "polynomial", 0.8, "int8"),
+        Row("int8, 90 % polynomial", "polynomial", 0.9, "int8"),
+        Row("int8, 95 % polynomial", "polynomial", 0.95, "int8", published=True),
+        Row("int8, 99 % polynomial", "polynomial", 0.99, "int8"),
+    )),
+    "dense a": Shown("dense", "dense_a", _SQUEEZE),
+    "dense b": Shown("dense", "dense_b", _SQUEEZE),
+    "dense c": Shown("dense", "dense_c", _SQUEEZE),
     "cnn smaller": Shown("cnn-smaller", "cnn", (
         *_UNPRUNED,
         Row("`width-distilled`, 99.25 % fewer weights, int8", "width-distilled", 0.9925, "int8"),
@@ -124,8 +143,6 @@ TABLES = {
 }  # fmt: skip
 
 
-# What a network's study of smaller ones is called, where a target was set.
-_BEYOND = {"cnn": "cnn-smaller", "cnn_lstm": "cnn-lstm-smaller", "dense_a": "dense-smaller"}
 _BEYOND_HEADINGS = (
     "network", "variant", "AUC less the unpruned float32 network's, 95 % interval",
     "zip, times smaller: here / paper", "file: here / paper", "latency, times faster: here / paper",
@@ -167,9 +184,13 @@ def _basis(store: Store, shown: Shown, variants: pd.DataFrame) -> str:
     runs = of_model.groupby(["split_seed", "training_seed"]).ngroups
     (protocol,) = of_model["protocol"].unique()
     return (
-        f"Study `{shown.study}`, {facts['dataset']}, protocol `{protocol}`: means over {runs} "
-        f"runs, each with its own {facts['sets']['test']} test recordings of {facts['recordings']}"
+        f"Study `{shown.study}`, {facts['dataset']}, protocol `{protocol}`: {_runs(runs)} "
+        f"{facts['sets']['test']} test recordings of {facts['recordings']}"
     )
+
+
+def _runs(count: int) -> str:
+    return "one run, with" if count == 1 else f"means over {count} runs, each with its own"
 
 
 def _sources(within: pd.DataFrame) -> str:
@@ -235,30 +256,27 @@ def _published(row: Row, model: str) -> list[str]:
     """Write a paper's own figures, which come from other recordings."""
     curve = published_curve(model, row.method, row.precision)
     figure = curve[curve["sparsity"] == row.sparsity].iloc[0]
+    timed = _beside(write.milliseconds(figure["latency_ms"]), figure["speedup"])
     cells = [
         f"{figure['paper']}'s own figures for it",
-        write.auc(figure["auc"]), "", "",
+        f"UAR {figure['uar']:.2f}" if pd.isna(figure["auc"]) else write.auc(figure["auc"]), "", "",
         _beside(write.size(figure["zip_bytes"]), figure["zip_ratio"]), "",
-        _beside(write.milliseconds(figure["latency_ms"]), figure["speedup"]),
+        "" if pd.isna(figure["speedup"]) else timed,
     ]  # fmt: skip
     return [cell and f"*{cell}*" for cell in cells]
 
 
 def _beyond(store: Store) -> str:
-    rows = [_furthest(store, _BEYOND[target.model], target) for target in TARGETS]
-    return table(_BEYOND_HEADINGS, rows)
+    return table(_BEYOND_HEADINGS, [_furthest(store, target) for target in TARGETS])
 
 
-def _furthest(store: Store, study: str, target: Target) -> list[str]:
+def _furthest(store: Store, target: Target) -> list[str]:
     """Write the variant that gets furthest past a paper in sizes and latency at once."""
-    figures = store.figures(study)
-    summary = summarise(figures)
-    overlap = overlaps_of(_facts(store, study), [target.model])[target.model]
-    found = nearest(summary, figures, target, overlap=overlap)
+    found = furthest([store], target)
     if found is None:
-        raise StoreError(f"No variant of {study} has what a target asks for; ship it whole.")
-    row: Any = summary.loc[found.label]
-    change = found.difference
+        raise StoreError(f"No shipped study has what the target of {target.model} asks for.")
+    row: Any = found.row
+    change = found.reached.difference
     sizes = (row["zip_ratio"], row["raw_ratio"], row["speedup"])
     return [
         model_title(target.model),

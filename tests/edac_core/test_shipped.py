@@ -124,9 +124,10 @@ def test_shipped_files_give_the_stored_scores_to_the_real_recordings(store, vari
         ("cnn-smaller", True), ("cnn-lstm-smaller", False), ("dense-smaller", False),
         # Its baselines are those of the study cnn.
         ("cnn-methods", True),
+        ("cnn-lstm", False), ("dense", False),
     ],
 )  # fmt: skip
-def test_the_studies_of_other_methods_are_their_plans_run_to_the_end(store, name, files):
+def test_studies_are_their_plans_run_to_the_end(store, name, files):
     plan = load_plan(PROJECT / "plans" / f"{name}.toml")
     study = store.studies().set_index("name").loc[name]
     assert parse_plan(study["plan"]) == plan

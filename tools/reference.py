@@ -111,7 +111,7 @@ def _required(action: argparse.Action) -> str:
 
 
 def _cell(text: str) -> str:
-    """Write a help text on a line; where a default is a path of this machine, it is left out."""
+    """Write a help text on one line, so that it fits into a cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

@@ -79,7 +79,13 @@ class SplitInputs:
 
 
 def open_data(data: Data, *, cache: Path, workers: int) -> AuditedData:
-    """Open and audit a plan's data set."""
+    """Open and audit a plan's data set.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set or option, or it is not there or not as its owners publish it.
+    """
     path = Path(data.path) if data.path else None
     dataset = open_dataset(data.dataset, path=path, **data.options)
     return AuditedData(dataset, audit(dataset, cache=cache, workers=workers))

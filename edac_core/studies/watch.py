@@ -71,7 +71,7 @@ class Run:
     name
         The study's.
     phase
-        One of `ACTIVE`, or one of `ENDINGS`, or "died": it ended without saying so.
+        One of `ACTIVE`, or one of `ENDINGS`.
     process
         Number of its process; None if it is not known.
     where

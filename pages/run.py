@@ -53,10 +53,10 @@ def draw_plan(studies: Sequence[Study], here: Sequence[Run]) -> None:
         plan = plans.planned()
     except PlanError as error:
         st.error(write.literally(str(error)), icon=":material/edit:")
-        draw_button(None, active=None)
+        draw_button(possible=False, active=None)
         return
     absent = plans.missing_data(plan)
-    draw_button(None if absent else plan, active=next((run for run in here if run.active), None))
+    draw_button(possible=not absent, active=next((run for run in here if run.active), None))
     if absent:
         st.info(absent, icon=":material/download:")
         if plan.data.dataset != "folder":
@@ -66,11 +66,11 @@ def draw_plan(studies: Sequence[Study], here: Sequence[Run]) -> None:
     draw_toml(plan)
 
 
-def draw_button(plan: Plan | None, *, active: Run | None) -> None:
+def draw_button(*, possible: bool, active: Run | None) -> None:
     """Draw the button that starts a run; two at once are refused."""
     st.button(
         "Run study", type="primary", icon=":material/play_arrow:", key="start", width="stretch",
-        disabled=plan is None or active is not None, on_click=runs.begin_run, args=(plans.planned,),
+        disabled=not possible or active is not None, on_click=runs.begin_run, args=(plans.planned,),
     )  # fmt: skip
     if active is not None:
         st.markdown(

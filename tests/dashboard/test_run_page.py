@@ -177,19 +177,23 @@ def test_run_study_starts_what_the_form_says(monkeypatch, cache):
     assert started == [(load_plan(PROJECT / "plans" / "quick.toml"), cache)]
 
 
-def test_run_study_starts_what_was_changed_a_moment_before(monkeypatch):
+@pytest.fixture
+def started(monkeypatch):
+    """The plans of the runs that the page starts, which are not run."""
+    plans = []
+    monkeypatch.setattr(launch, "start", lambda plan, **_: plans.append(plan))
+    return plans
+
+
+def test_run_study_starts_what_was_changed_a_moment_before(started):
     """The click can come before the page has drawn the button anew."""
-    started = []
-    monkeypatch.setattr(launch, "start", lambda plan, **_: started.append(plan))
     test = open_page()
     test.segmented_control(key="plan_protocol").set_value("paper")
     test.button(key="start").click().run()
     assert [plan.data.protocol for plan in started] == ["paper"]
 
 
-def test_a_form_that_a_moment_before_became_impossible_starts_nothing(monkeypatch):
-    started = []
-    monkeypatch.setattr(launch, "start", lambda plan, **_: started.append(plan))
+def test_a_form_that_a_moment_before_became_impossible_starts_nothing(started):
     test = open_page()
     test.text_input(key="plan_seeds").set_value("one")
     test.button(key="start").click().run()
